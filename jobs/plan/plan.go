@@ -1,0 +1,141 @@
+// Package plan is what every kind of job is planned into: a graph of tasks.
+//
+// A task is a command that runs in an empty scratch folder of a leased
+// container, with named inputs put there before and files collected after. The
+// graph says which task's outputs another needs. Planners (jobs/container,
+// jobs/gromacs, …) make graphs; jobrunner/schedule runs them; neither knows the
+// other. It is pure.
+package plan
+
+import (
+	"fmt"
+
+	"github.com/zennet/zennet/ledger/types"
+)
+
+// Graph is a planned job. Tasks are in an order in which each comes after all
+// that it needs.
+type Graph struct {
+	Tasks []Task
+	// Programs are the host programs that tasks call by name ("gmx"): a job's
+	// leases must agree in their versions.
+	Programs []string
+}
+
+// Task is one unit of work. Name is unique in its graph and is the NAME of
+// DESIGN.md's results.
+type Task struct {
+	Name string
+	// Stage groups tasks for people: "prepare", "simulate", "run", "report".
+	Stage   string
+	Command []string // argv; Command[0] is looked up in PATH, or in the scratch folder where it holds a slash
+	// Env is set beside what the runner always sets (ZENNET_TASK_…).
+	Env map[string]string
+	// Inputs are placed in the scratch folder under Path before the start.
+	Inputs []Input
+	// Collect are doublestar patterns, relative to the scratch folder; each must
+	// match at least one file or folder, whose files are then the task's outputs.
+	Collect []string
+	// Checkpoint are patterns of files that a killed attempt leaves to the next.
+	Checkpoint []string
+	// Index, Number and Params feed ZENNET_TASK_INDEX, ZENNET_TASK_NUMBER and
+	// ZENNET_PARAM_<NAME>. Index is text because an array's values are the user's.
+	Index  string
+	Number int
+	Params []Param
+	// Publish says that the collected files belong under outputs/tasks/NAME;
+	// otherwise they only feed other tasks.
+	Publish bool
+	// PublishAs replaces Name as the folder in the results, where not empty.
+	PublishAs string
+	// BestEffort says that the task's failure does not fail the job (report items).
+	BestEffort bool
+	// ExpectSeconds is the planner's estimate of one attempt, 0 if it has none.
+	ExpectSeconds float64
+}
+
+// Param is one coordinate of a matrix task, in the order written.
+type Param struct{ Name, Value string }
+
+// Input is one file or folder placed at Path (slash-separated, relative, inside
+// the scratch folder). Exactly one of Data, File and Task is the source.
+type Input struct {
+	Path string
+	Data []byte // inline content, mode Mode
+	Mode uint32 // permission bits for Data; 0 means 0644
+	File string // a file or folder of the publisher, relative to the job file's folder
+	Task string // outputs of this task:
+	From string // the output's path or a prefix folder there; "" is all of them, placed under Path ("" or "." = the scratch folder itself)
+	// Optional: where From does not exist among the outputs, nothing is placed.
+	Optional bool
+}
+
+// Needs lists the names of the tasks whose outputs t takes, each once.
+func (t Task) Needs() []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, in := range t.Inputs {
+		if in.Task != "" && !seen[in.Task] {
+			seen[in.Task] = true
+			out = append(out, in.Task)
+		}
+	}
+	return out
+}
+
+// Key is the content id of every task of the graph, in order: a hash of its
+// command, environment, inputs, patterns and parameters, where an input from
+// another task counts as that task's key and an input file as fileHash of its
+// path. Slots, budgets, providers, names of stages and estimates do not count,
+// so that a finished task of an earlier job can be taken over.
+//
+// image counts too: the same command in another root is another task.
+func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)) ([]types.Hash, error) {
+	type input struct {
+		_    struct{} `cbor:",toarray"`
+		Path string
+		Data []byte
+		Mode uint32
+		File types.Hash
+		Task types.Hash
+		From string
+		Opt  bool
+	}
+	type content struct {
+		_          struct{} `cbor:",toarray"`
+		Image      string
+		Command    []string
+		Env        map[string]string
+		Inputs     []input
+		Collect    []string
+		Checkpoint []string
+		Index      string
+		Params     []Param
+	}
+	keys := make([]types.Hash, len(g.Tasks))
+	byName := make(map[string]types.Hash, len(g.Tasks))
+	for i, t := range g.Tasks {
+		c := content{Image: image, Command: t.Command, Env: t.Env, Collect: t.Collect,
+			Checkpoint: t.Checkpoint, Index: t.Index, Params: t.Params}
+		for _, in := range t.Inputs {
+			one := input{Path: in.Path, Data: in.Data, Mode: in.Mode, From: in.From, Opt: in.Optional}
+			var err error
+			switch {
+			case in.Task != "":
+				need, ok := byName[in.Task]
+				if !ok {
+					return nil, fmt.Errorf("task %s needs %s, which is not before it", t.Name, in.Task)
+				}
+				one.Task = need
+			case in.File != "":
+				if one.File, err = fileHash(in.File); err != nil {
+					return nil, fmt.Errorf("task %s: input %s: %w", t.Name, in.File, err)
+				}
+			}
+			c.Inputs = append(c.Inputs, one)
+		}
+		keys[i] = types.HashOf("task", types.Encode(c))
+		byName[t.Name] = keys[i]
+	}
+	return keys, nil
+}

@@ -1,0 +1,34 @@
+package protocol
+
+func (*Capabilities) Validate() error { return nil }
+func (*Offer) Validate() error        { return nil }
+func (*Counter) Validate() error      { return nil }
+func (*Accept) Validate() error       { return nil }
+func (*Reject) Validate() error       { return nil }
+func (*Opened) Validate() error       { return nil }
+func (*Ready) Validate() error        { return nil }
+func (*UsageReport) Validate() error  { return nil }
+func (*Paid) Validate() error         { return nil }
+func (*TopUpNotice) Validate() error  { return nil }
+func (*State) Validate() error        { return nil }
+func (*Bye) Validate() error          { return nil }
+func (*Closed) Validate() error       { return nil }
+func (*Resume) Validate() error       { return nil }
+func (*Drop) Validate() error         { return nil }
+func (*StreamHeader) Validate() error { return nil }
+func (*WorkerHello) Validate() error  { return nil }
+func (*Greeting) Validate() error     { return nil }
+func (*Run) Validate() error          { return nil }
+func (*Started) Validate() error      { return nil }
+func (*Exited) Validate() error       { return nil }
+func (*Kill) Validate() error         { return nil }
+func (*Release) Validate() error      { return nil }
+func (*Measure) Validate() error      { return nil }
+func (*Reading) Validate() error      { return nil }
+func (*Logs) Validate() error         { return nil }
+func (*Fetch) Validate() error        { return nil }
+func (*Data) Validate() error         { return nil }
+func (*Have) Validate() error         { return nil }
+func (*Missing) Validate() error      { return nil }
+func (*Chunk) Validate() error        { return nil }
+func (*Stored) Validate() error       { return nil }

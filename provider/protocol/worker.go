@@ -1,0 +1,162 @@
+package protocol
+
+import (
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/pricing"
+)
+
+// The publisher talks to the worker in its container over connections that the
+// provider pipes through without reading them. Every connection begins with one
+// WorkerHello from the publisher that says what it is for:
+//
+//   - "control": Run, Kill, Release and Measure go in; Greeting, Started, Exited
+//     and Reading come out, in any number and order. A newer control connection
+//     replaces an older one. Tasks live on when it breaks; Greeting lists them.
+//   - "logs": one Logs goes in; then raw bytes of that task's stream come out
+//     until the task has ended (Follow) or the file's end, then the connection ends.
+//   - "fetch": any number of Fetch go in; each is answered by one Data, in order.
+type WorkerHello struct {
+	Version uint16 `cbor:"1,keyasint"`
+	Purpose string `cbor:"2,keyasint"`
+}
+
+// WorkerVersion is the version of the worker protocol.
+const WorkerVersion = 1
+
+// Greeting is the worker's first frame on a control connection: what it holds.
+type Greeting struct {
+	Version uint16     `cbor:"1,keyasint"`
+	Tasks   []TaskInfo `cbor:"2,keyasint,omitempty"`
+}
+
+// TaskInfo is a task that the worker holds. Exited is set once it has ended.
+type TaskInfo struct {
+	ID     string  `cbor:"1,keyasint"`
+	Exited *Exited `cbor:"2,keyasint,omitempty"`
+}
+
+// Run starts a task. ID is the publisher's and unique in the lease (task and
+// attempt); a second Run of a known ID is answered as the first was.
+type Run struct {
+	ID             string            `cbor:"1,keyasint"`
+	Command        []string          `cbor:"2,keyasint"`
+	Env            map[string]string `cbor:"3,keyasint,omitempty"`
+	Inputs         []Mount           `cbor:"4,keyasint,omitempty"`
+	Collect        []string          `cbor:"5,keyasint,omitempty"` // each must match, if the task exits 0
+	Checkpoint     []string          `cbor:"6,keyasint,omitempty"` // collected where it was killed or failed
+	TimeoutSeconds uint32            `cbor:"7,keyasint"`           // then TERM, GraceSeconds, KILL; 0 = none
+	GraceSeconds   uint32            `cbor:"8,keyasint"`
+}
+
+// Mount places a tree in the scratch folder before the task starts. Tree is the
+// hash of an encoded Manifest that is among the pushed blobs, as are its chunks;
+// Small carries the manifest and the contents themselves, for tiny inputs.
+type Mount struct {
+	Path  string     `cbor:"1,keyasint"` // "" places the tree's files in the scratch folder itself
+	Tree  types.Hash `cbor:"2,keyasint"`
+	Small []byte     `cbor:"3,keyasint,omitempty"` // a regular file's content; then Tree is zero
+	Mode  uint32     `cbor:"4,keyasint,omitempty"` // of Small; 0 = 0644
+}
+
+// Started says that the task's process runs.
+type Started struct {
+	ID string `cbor:"1,keyasint"`
+}
+
+// Failure classes of a task's attempt, as in `status`.
+const (
+	ClassOK       = ""         // exit 0 and everything collected
+	ClassExit     = "exit"     // exit code other than 0, or a signal of its own
+	ClassCollect  = "collect"  // exit 0, but a pattern matched nothing or a file may not be taken
+	ClassTimeout  = "timeout"  // its time was up
+	ClassMemory   = "memory"   // the kernel killed it at the memory limit
+	ClassPids     = "pids"     // it ran into the process limit and failed
+	ClassDisk     = "disk"     // it filled the scratch disk and failed
+	ClassKilled   = "killed"   // the publisher killed it
+	ClassStage    = "stage"    // its inputs could not be placed
+	ClassStart    = "start"    // its program could not be started
+	ClassProvider = "provider" // the lease was lost (never sent by a worker)
+)
+
+// Exited says how a task ended. Small outputs and logs travel in it.
+type Exited struct {
+	ID       string        `cbor:"1,keyasint"`
+	Class    string        `cbor:"2,keyasint"`
+	Message  string        `cbor:"3,keyasint"` // one sentence, with the last line of stderr where it helps
+	Code     int32         `cbor:"4,keyasint"` // exit code; 128+n for signal n
+	WallNS   uint64        `cbor:"5,keyasint"`
+	Usage    pricing.Usage `cbor:"6,keyasint,omitempty"` // of the task's own processes (rusage)
+	Stdout   Stream        `cbor:"7,keyasint"`
+	Stderr   Stream        `cbor:"8,keyasint"`
+	Files    uint32        `cbor:"9,keyasint"`            // how many the manifest lists
+	Bytes    uint64        `cbor:"10,keyasint"`           // their sum
+	Tree     types.Hash    `cbor:"11,keyasint"`           // hash of the encoded manifest of what was collected
+	Manifest []byte        `cbor:"12,keyasint,omitempty"` // the encoded manifest, where at most 32 KiB; else Fetch it
+	Inline   [][]byte      `cbor:"13,keyasint,omitempty"` // the files' contents in the manifest's order, where at most 32 KiB in all
+	// Checkpoint says that the manifest holds checkpoint files of an unfinished attempt, not outputs.
+	Checkpoint bool `cbor:"14,keyasint"`
+}
+
+// Stream is a task's stdout or stderr: its length and hash, and all of it where
+// it is at most 8 KiB.
+type Stream struct {
+	Size   uint64     `cbor:"1,keyasint"`
+	Hash   types.Hash `cbor:"2,keyasint"` // SHA-256 of the bytes
+	Inline []byte     `cbor:"3,keyasint,omitempty"`
+}
+
+// Kill ends a task: TERM, and KILL after GraceSeconds. Its checkpoint files are
+// collected, and Exited follows with class "killed".
+type Kill struct {
+	ID           string `cbor:"1,keyasint"`
+	GraceSeconds uint32 `cbor:"2,keyasint"`
+}
+
+// Release forgets an ended task and deletes its scratch folder.
+type Release struct {
+	ID string `cbor:"1,keyasint"`
+}
+
+// Measure asks for a Reading from inside the container.
+type Measure struct {
+	Seq uint64 `cbor:"1,keyasint"`
+}
+
+// Reading is the container's counters as seen from inside (5.4); counters that
+// cannot be seen there are missing.
+type Reading struct {
+	Seq    uint64        `cbor:"1,keyasint"`
+	TimeNS int64         `cbor:"2,keyasint"`
+	Usage  pricing.Usage `cbor:"3,keyasint"`
+}
+
+// Logs asks for a task's output.
+type Logs struct {
+	ID     string `cbor:"1,keyasint"`
+	Stderr bool   `cbor:"2,keyasint"`
+	Offset uint64 `cbor:"3,keyasint"`
+	Follow bool   `cbor:"4,keyasint"`
+}
+
+// What a Fetch reads.
+const (
+	FetchFile     = 0 // the collected file at Path
+	FetchManifest = 1
+	FetchStdout   = 2
+	FetchStderr   = 3
+)
+
+// Fetch reads at most MaxData bytes of something of an ended task.
+type Fetch struct {
+	ID     string `cbor:"1,keyasint"`
+	What   uint8  `cbor:"2,keyasint"`
+	Path   string `cbor:"3,keyasint,omitempty"`
+	Offset uint64 `cbor:"4,keyasint"`
+	Length uint32 `cbor:"5,keyasint"`
+}
+
+// Data answers a Fetch. Error is set where it cannot be had.
+type Data struct {
+	Bytes []byte `cbor:"1,keyasint"`
+	Error string `cbor:"2,keyasint,omitempty"`
+}
