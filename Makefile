@@ -1,0 +1,52 @@
+# Zennet. `make` alone prints this help; `make demo` and `make test` do all the set-up.
+SHELL := /bin/bash
+export PATH := $(PATH):/usr/local/go/bin
+export GOTOOLCHAIN := local
+GO ?= go
+BINARIES := zennet-job zennetd xencoind zennet-worker
+MAINS := ./jobrunner/cmd/zennet-job ./jobrunner/cmd/zennetd ./ledger/cmd/xencoind
+WORKER := ./provider/cmd/zennet-worker
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test soak lint bench fuzz dist clean
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install the Debian packages that Zennet runs on (idempotent; as root)
+	@scripts/deps.sh
+
+build: ## build every program into bin/
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ $(WORKER)
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(MAINS)
+
+demo: deps build ## fold a small protein on the embedded network: containers, payments, ledger, report
+	@scripts/demo.sh
+
+test: deps build ## run every test (needs root: real containers, gromacs, ledger)
+	@$(MAKE) --no-print-directory lint
+	$(GO) test -timeout 20m ./...
+
+soak: deps build ## the long tests: faults again and again, big inputs
+	ZENNET_SOAK=1 $(GO) test -count=1 -timeout 120m ./...
+
+lint: ## formatting and vet
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi
+	@$(GO) vet ./...
+
+bench: deps build ## the ratios that the README claims, each in one run
+	@scripts/bench.sh
+
+fuzz: ## fuzz every decoder, FUZZTIME (20s) each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+dist: build ## pack the programs and docs into dist/
+	@mkdir -p dist
+	@tar -czf dist/zennet-$(VERSION)-linux-$$($(GO) env GOARCH).tar.gz --transform 's,^,zennet-$(VERSION)/,' bin README.md LICENSE jobs/examples
+	@ls -l dist
+
+clean: ## remove what was built
+	rm -rf bin dist
