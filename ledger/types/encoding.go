@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	encMode = must(cbor.CoreDetEncOptions().EncMode())
+	encMode = must(encOptions().EncMode())
 	decMode = must(cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
@@ -20,6 +20,12 @@ var (
 		MaxMapPairs:       1 << 20,
 	}.DecMode())
 )
+
+func encOptions() cbor.EncOptions {
+	o := cbor.CoreDetEncOptions()
+	o.NilContainers = cbor.NilContainerAsEmpty // nil and empty mean the same, so they are written the same
+	return o
+}
 
 func must[T any](v T, err error) T {
 	if err != nil {

@@ -1,6 +1,7 @@
 package types
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -88,11 +89,23 @@ func ParseAddress(s string) (Address, error) {
 		return a, fmt.Errorf("%w: %q", ErrAddress, s)
 	}
 	copy(a[:], raw)
-	if _, err := schnorr.ParsePubKey(raw); err != nil {
-		return Address{}, fmt.Errorf("%w: %q is no point of the curve", ErrAddress, s)
+	if err := a.Validate(); err != nil {
+		return Address{}, fmt.Errorf("%w (%q)", err, s)
 	}
 	return a, nil
 }
+
+// Validate returns ErrAddress where the address is the X of no point of the
+// curve, so that nobody can ever sign for it.
+func (a Address) Validate() error {
+	if _, err := schnorr.ParsePubKey(a[:]); err != nil {
+		return fmt.Errorf("%w: %x is no point of the curve", ErrAddress, a[:])
+	}
+	return nil
+}
+
+// Compare orders addresses by their bytes: -1, 0 or 1.
+func (a Address) Compare(b Address) int { return bytes.Compare(a[:], b[:]) }
 
 // MarshalText is the bech32m form.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
