@@ -1,0 +1,10 @@
+// Package client is the publisher's side of the worker protocol
+// (provider/protocol/worker.go).
+//
+// A [Client] owns one control connection; Logs and Fetch dial connections of
+// their own. When the control connection breaks the client is done and its
+// caller makes a new one, whose Tasks tell what the worker still holds; nothing
+// is retried here. Everything that is fetched is verified against its hash.
+//
+// Start at client.go.
+package client
