@@ -15,10 +15,21 @@ import (
 //   - "logs": one Logs goes in; then raw bytes of that task's stream come out
 //     until the task has ended (Follow) or the file's end, then the connection ends.
 //   - "fetch": any number of Fetch go in; each is answered by one Data, in order.
+//   - "measure": any number of Measure go in; each is answered by one Reading, in
+//     order. The publisher's end of the lease reads the counters over it (5.4),
+//     beside whoever holds the control connection.
 type WorkerHello struct {
 	Version uint16 `cbor:"1,keyasint"`
 	Purpose string `cbor:"2,keyasint"`
 }
+
+// The purposes of a WorkerHello.
+const (
+	PurposeControl = "control"
+	PurposeLogs    = "logs"
+	PurposeFetch   = "fetch"
+	PurposeMeasure = "measure"
+)
 
 // WorkerVersion is the version of the worker protocol.
 const WorkerVersion = 1
