@@ -48,6 +48,8 @@ type Task struct {
 	Publish bool
 	// PublishAs replaces Name as the folder in the results, where not empty.
 	PublishAs string
+	// Report says that the collected files belong under outputs/report instead.
+	Report bool
 	// BestEffort says that the task's failure does not fail the job (report items).
 	BestEffort bool
 	// ExpectSeconds is the planner's estimate of one attempt, 0 if it has none.
@@ -138,4 +140,21 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 		byName[t.Name] = keys[i]
 	}
 	return keys, nil
+}
+
+// File is one file of a report; Path is slash-separated and relative to the
+// report's folder.
+type File struct {
+	Path string
+	Data []byte
+}
+
+// Info is what a planner can say of a job before it runs.
+type Info struct {
+	Atoms          int      // atoms of one simulated system, counted or estimated; 0 = none
+	SegmentSeconds float64  // expected seconds of a segment on one container; 0 = unknown
+	TotalSeconds   float64  // expected seconds of all tasks, one after another; 0 = unknown
+	Memory         uint64   // bytes that a container is expected to need; 0 = unknown
+	Notes          []string // sentences about what was chosen for the user
+	Warnings       []string // sentences about what looks unwise, with the job file's line
 }
