@@ -1,0 +1,349 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	_ "modernc.org/sqlite" // the database driver
+)
+
+// Options are for tests and tools; the zero value is what programs use.
+type Options struct {
+	// ReadOnly opens an existing journal for reading, also while a host writes it.
+	ReadOnly bool
+	// Before, where set, is called before every write with its kind. An error
+	// fails that write and all later ones: the process is as good as dead.
+	Before func(kind string) error
+}
+
+// Journal is an open journal. Its methods may be called from any goroutine.
+type Journal struct {
+	read    *sql.DB
+	db      *sql.DB   // the writer's
+	conn    *sql.Conn // its one connection
+	options Options
+
+	mu     sync.Mutex
+	closed bool
+	failed error
+	queue  []*op         // waiting writes, at most maxQueue
+	room   *sync.Cond    // signalled when the queue shrinks
+	wake   chan struct{} // of size 1: the queue has grown, or the end has come
+	done   chan struct{} // closed when the writer has ended
+}
+
+// op is one write. fn runs inside a transaction and may run twice.
+type op struct {
+	kind string
+	fn   func(*txn) error
+	err  chan error // of size 1; nil where nobody waits
+}
+
+const (
+	maxQueue = 8192 // writes waiting; more make their callers wait
+	maxBatch = 2048 // writes in one transaction
+	maxText  = 4096 // bytes of a free text field
+)
+
+// Open opens the journal at path and makes it where it is missing.
+func Open(path string) (*Journal, error) { return OpenWith(path, Options{}) }
+
+// OpenReadOnly opens an existing journal for commands that run without a host
+// or beside one; a missing file is ErrNotFound.
+func OpenReadOnly(path string) (*Journal, error) { return OpenWith(path, Options{ReadOnly: true}) }
+
+// OpenWith is Open with options.
+func OpenWith(path string, options Options) (*Journal, error) {
+	if options.ReadOnly {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s does not exist", ErrNotFound, path)
+		}
+		read, err := openDB(path, "query_only(1)")
+		if err != nil {
+			return nil, err
+		}
+		if err := checkVersion(read); err != nil {
+			return nil, errors.Join(err, read.Close())
+		}
+		return &Journal{read: read, options: options}, nil
+	}
+	db, err := openDB(path, "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(4000)", "cache_size(-16000)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	fail := func(err error) (*Journal, error) { return nil, errors.Join(err, db.Close()) }
+	if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(err)
+	}
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		return fail(fmt.Errorf("open journal %s: %w", path, err))
+	}
+	if err := migrate(conn); err != nil {
+		return fail(errors.Join(fmt.Errorf("open journal %s: %w", path, err), conn.Close()))
+	}
+	read, err := openDB(path, "query_only(1)")
+	if err != nil {
+		return fail(errors.Join(err, conn.Close()))
+	}
+	read.SetMaxOpenConns(4)
+	j := &Journal{read: read, db: db, conn: conn, options: options, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	j.room = sync.NewCond(&j.mu)
+	go j.write()
+	return j, nil
+}
+
+func openDB(path string, pragmas ...string) (*sql.DB, error) {
+	values := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "journal_mode(WAL)"}, pragmas...)}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+values.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// Close waits for the writes that were accepted and closes the file. A write
+// that failed with nobody waiting for it is told here.
+func (j *Journal) Close() error {
+	if j.conn == nil {
+		return j.read.Close()
+	}
+	j.mu.Lock()
+	was := j.closed
+	j.closed = true
+	j.room.Broadcast()
+	j.mu.Unlock()
+	if was {
+		return nil
+	}
+	j.nudge()
+	<-j.done
+	return errors.Join(j.Err(), j.read.Close(), j.conn.Close(), j.db.Close())
+}
+
+// Err is the error that made the journal refuse further writes, or nil.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed
+}
+
+// Sync waits until every write accepted before is durable.
+func (j *Journal) Sync() error { return j.do("", true, func(*txn) error { return nil }) }
+
+// do queues a write; where wait is set, it returns when it is committed.
+// Otherwise its failure is sticky: the journal takes no further writes.
+func (j *Journal) do(kind string, wait bool, fn func(*txn) error) error {
+	if j.conn == nil {
+		return ErrReadOnly
+	}
+	o := &op{kind: kind, fn: fn}
+	if wait {
+		o.err = make(chan error, 1)
+	}
+	j.mu.Lock()
+	for len(j.queue) >= maxQueue && !j.closed && j.failed == nil {
+		j.room.Wait()
+	}
+	if j.closed || j.failed != nil {
+		err := j.failed
+		j.mu.Unlock()
+		if err == nil {
+			err = ErrClosed
+		}
+		return err
+	}
+	j.queue = append(j.queue, o)
+	j.mu.Unlock()
+	j.nudge()
+	if !wait {
+		return nil
+	}
+	return <-o.err
+}
+
+func (j *Journal) nudge() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writer: it takes what is queued and commits it together.
+func (j *Journal) write() {
+	defer close(j.done)
+	tx := &txn{conn: j.conn, stmts: map[string]*sql.Stmt{}}
+	defer tx.close()
+	for {
+		j.mu.Lock()
+		n := min(len(j.queue), maxBatch)
+		batch := j.queue[:n:n]
+		j.queue = j.queue[n:]
+		over := n == 0 && j.closed
+		j.room.Broadcast()
+		j.mu.Unlock()
+		switch {
+		case over:
+			return
+		case n == 0:
+			<-j.wake
+		default:
+			j.commit(tx, batch)
+		}
+	}
+}
+
+// commit writes a batch in one transaction. Where one of several writes fails,
+// each is tried in a transaction of its own, so that only the bad one fails.
+func (j *Journal) commit(tx *txn, batch []*op) {
+	if j.Err() == nil {
+		if before := j.options.Before; before != nil {
+			for i, o := range batch {
+				if o.kind == "" {
+					continue
+				}
+				if err := before(o.kind); err != nil {
+					j.commit(tx, batch[:i])
+					j.fail(err)
+					batch = batch[i:]
+					break
+				}
+			}
+		}
+	}
+	if len(batch) == 0 {
+		return
+	}
+	err := j.Err()
+	if err == nil {
+		err = tx.run(batch)
+	}
+	if err != nil && j.Err() == nil && len(batch) > 1 {
+		for _, o := range batch {
+			j.finish(o, tx.run([]*op{o}))
+		}
+		return
+	}
+	for _, o := range batch {
+		j.finish(o, err)
+	}
+}
+
+func (j *Journal) finish(o *op, err error) {
+	if o.err != nil {
+		o.err <- err
+	} else if err != nil {
+		j.fail(fmt.Errorf("%s: %w", o.kind, err))
+	}
+}
+
+func (j *Journal) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed == nil {
+		j.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+}
+
+// txn is the writer's open transaction with its prepared statements.
+type txn struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (t *txn) run(batch []*op) error {
+	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	for _, o := range batch {
+		if err := o.fn(t); err != nil {
+			return errors.Join(err, t.exec("ROLLBACK"))
+		}
+	}
+	if err := t.exec("COMMIT"); err != nil {
+		_ = t.exec("ROLLBACK") // SQLite may have done it itself
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (t *txn) prepare(query string) (*sql.Stmt, error) {
+	if s := t.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := t.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		t.stmts[query] = s
+	}
+	return s, err
+}
+
+func (t *txn) exec(query string, args ...any) error {
+	_, err := t.change(query, args...)
+	return err
+}
+
+// change is exec that tells how many rows were changed.
+func (t *txn) change(query string, args ...any) (int64, error) {
+	s, err := t.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (t *txn) row(query string, args ...any) interface{ Scan(...any) error } {
+	s, err := t.prepare(query)
+	if err != nil {
+		return failedRow{err}
+	}
+	return s.QueryRow(args...)
+}
+
+type failedRow struct{ err error }
+
+func (r failedRow) Scan(...any) error { return r.err }
+
+func (t *txn) close() {
+	for _, s := range t.stmts {
+		_ = s.Close() // the connection is about to be closed anyway
+	}
+}
+
+// bounded cuts a free text to maxText bytes, at a rune's border.
+func bounded(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	n := maxText
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func stamp(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func unstamp(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}
