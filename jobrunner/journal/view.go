@@ -31,7 +31,7 @@ type Status struct {
 	Message string    `json:"message,omitempty"`
 	Outputs string    `json:"outputs"` // the results' folder, absolute
 	Since   time.Time `json:"since"`   // when this run was submitted
-	Ended   time.Time `json:"ended,omitzero"`
+	EndedAt time.Time `json:"ended,omitzero"`
 }
 
 // TaskCounts counts a job's tasks by state; waiting holds also those that wait
@@ -62,6 +62,9 @@ type Failure struct {
 	Class    string `json:"class"` // protocol.Class…
 	Message  string `json:"message"`
 }
+
+// Ended reports whether the job is over.
+func (s Status) Ended() bool { return s.State.Ended() }
 
 // Exit is the exit status of `zennet-job` for a job that ended (DESIGN.md), 0
 // for one that has not.
@@ -119,3 +122,13 @@ type Row struct {
 	Submitted  time.Time    `json:"submitted"`
 	Outputs    string       `json:"outputs"`
 }
+
+// Status reads a job's status as the journal knows it; ErrNotFound. A running
+// engine knows more (slots, ETA).
+func (j *Journal) Status(id string) (Status, error) { return Status{}, ErrNotFound }
+
+// Receipt reads a job's receipt; ErrNotFound.
+func (j *Journal) Receipt(id string) (Receipt, error) { return Receipt{}, ErrNotFound }
+
+// List reads all jobs, the latest submission first.
+func (j *Journal) List() ([]Row, error) { return nil, nil }

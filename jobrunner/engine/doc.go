@@ -1,0 +1,16 @@
+// Package engine runs jobs: it drives jobrunner/schedule with real effects on
+// leased containers, and keeps in the journal what must survive a kill -9.
+//
+// It guarantees that a task's success is journalled exactly once, after its
+// outputs were verified, hashed and synced into the publisher's blob store; that
+// a finished task is never run again in its run, whatever dies; that nothing is
+// leased beyond the job's budget; and that every lease is settled or left to the
+// market's recovery when a job ends.
+//
+// It leaves to jobrunner/lease what concerns money and connections, to
+// provider/worker what happens inside a container, to jobs/planner what a job
+// is, and to jobrunner/schedule what runs next.
+//
+// Start at engine.go (the interface), then run.go (one job's loop), slot.go (one
+// container), collect.go (results).
+package engine
