@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"github.com/zennet/zennet/ledger/channel"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/pricing"
 	"github.com/zennet/zennet/provider/protocol"
@@ -37,7 +38,7 @@ type (
 	// against a finalized header, or nil where it is proven absent there.
 	ChannelSeen struct {
 		At
-		Channel *Funding
+		Channel *channel.Proven
 		Header  int64 // the header's time, Unix seconds
 		Tx      types.Hash
 		Height  int64 // where Tx was included, if known
@@ -157,13 +158,3 @@ type (
 		StagedOut uint64
 	}
 )
-
-// Funding is a payment channel as a finalized header proves it.
-type Funding struct {
-	ID       types.Hash
-	Payer    types.Address
-	Payee    types.Address
-	Contract types.Hash
-	Deposit  types.Amount
-	Expiry   int64 // header time, Unix seconds
-}

@@ -152,6 +152,7 @@ func (u UsageReport) Verify(provider types.Address, ledger types.Hash) error {
 type Paid struct {
 	Voucher channel.Voucher `cbor:"1,keyasint"`
 	Agreed  pricing.Usage   `cbor:"2,keyasint"`
+	Answers uint64          `cbor:"3,keyasint"` // Seq of the report that it answers
 }
 
 // AgreedHash is the UsageHash of a voucher that pays the agreed counters.
