@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,7 +93,7 @@ func notNil(b []byte) []byte {
 // Job reads one job, or returns ErrNotFound.
 func (j *Journal) Job(id string) (Job, error) {
 	b, err := scanJob(j.read.QueryRow(`SELECT `+jobColumns+` FROM jobs WHERE id=?`, id))
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, errNoRows) {
 		return b, fmt.Errorf("%w: job %s", ErrNotFound, id)
 	}
 	return b, err

@@ -46,6 +46,8 @@ type op struct {
 	err  chan error // of size 1; nil where nobody waits
 }
 
+var errNoRows = sql.ErrNoRows
+
 const (
 	maxQueue = 8192 // writes waiting; more make their callers wait
 	maxBatch = 2048 // writes in one transaction
@@ -142,8 +144,16 @@ func (j *Journal) Sync() error { return j.do("", true, func(*txn) error { return
 // do queues a write; where wait is set, it returns when it is committed.
 // Otherwise its failure is sticky: the journal takes no further writes.
 func (j *Journal) do(kind string, wait bool, fn func(*txn) error) error {
+	o, err := j.enqueue(kind, wait, fn)
+	if err != nil || !wait {
+		return err
+	}
+	return <-o.err
+}
+
+func (j *Journal) enqueue(kind string, wait bool, fn func(*txn) error) (*op, error) {
 	if j.conn == nil {
-		return ErrReadOnly
+		return nil, ErrReadOnly
 	}
 	o := &op{kind: kind, fn: fn}
 	if wait {
@@ -159,15 +169,12 @@ func (j *Journal) do(kind string, wait bool, fn func(*txn) error) error {
 		if err == nil {
 			err = ErrClosed
 		}
-		return err
+		return nil, err
 	}
 	j.queue = append(j.queue, o)
 	j.mu.Unlock()
 	j.nudge()
-	if !wait {
-		return nil
-	}
-	return <-o.err
+	return o, nil
 }
 
 func (j *Journal) nudge() {
@@ -204,37 +211,42 @@ func (j *Journal) write() {
 // commit writes a batch in one transaction. Where one of several writes fails,
 // each is tried in a transaction of its own, so that only the bad one fails.
 func (j *Journal) commit(tx *txn, batch []*op) {
-	if j.Err() == nil {
-		if before := j.options.Before; before != nil {
-			for i, o := range batch {
-				if o.kind == "" {
-					continue
-				}
-				if err := before(o.kind); err != nil {
-					j.commit(tx, batch[:i])
-					j.fail(err)
-					batch = batch[i:]
-					break
-				}
-			}
-		}
-	}
-	if len(batch) == 0 {
-		return
-	}
-	err := j.Err()
-	if err == nil {
-		err = tx.run(batch)
-	}
-	if err != nil && j.Err() == nil && len(batch) > 1 {
-		for _, o := range batch {
+	good, broken := j.ask(batch)
+	if err := tx.run(good); err != nil && len(good) > 1 {
+		for _, o := range good {
 			j.finish(o, tx.run([]*op{o}))
 		}
-		return
+	} else {
+		for _, o := range good {
+			j.finish(o, err)
+		}
 	}
-	for _, o := range batch {
-		j.finish(o, err)
+	if broken != nil {
+		j.fail(broken)
 	}
+	for _, o := range batch[len(good):] {
+		j.finish(o, j.Err())
+	}
+}
+
+// ask puts the Before hook to a batch: it returns the writes that may be done,
+// and the error of the first that may not.
+func (j *Journal) ask(batch []*op) ([]*op, error) {
+	if j.Err() != nil {
+		return nil, nil
+	}
+	if j.options.Before == nil {
+		return batch, nil
+	}
+	for i, o := range batch {
+		if o.kind == "" {
+			continue
+		}
+		if err := j.options.Before(o.kind); err != nil {
+			return batch[:i], err
+		}
+	}
+	return batch, nil
 }
 
 func (j *Journal) finish(o *op, err error) {
@@ -260,6 +272,9 @@ type txn struct {
 }
 
 func (t *txn) run(batch []*op) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

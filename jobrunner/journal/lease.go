@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,7 +112,7 @@ func (j *Journal) SavePayment(lease types.Hash, report *protocol.UsageReport, pa
 		var oldReport, oldPaid []byte
 		var deposit int64
 		err := tx.row(`SELECT last_usage, last_paid, deposit FROM leases WHERE id=?`, lease[:]).Scan(&oldReport, &oldPaid, &deposit)
-		if errors.Is(err, sql.ErrNoRows) {
+		if errors.Is(err, errNoRows) {
 			return fmt.Errorf("%w: lease %s", ErrNotFound, lease.Short())
 		}
 		if err != nil {
@@ -190,7 +189,7 @@ func (j *Journal) Leases(job string, liveOnly bool) ([]Lease, error) {
 // Lease reads one lease, or returns ErrNotFound.
 func (j *Journal) Lease(id types.Hash) (Lease, error) {
 	l, err := scanLease(j.read.QueryRow(`SELECT `+leaseColumns+` FROM leases WHERE id=?`, id[:]))
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, errNoRows) {
 		return l, fmt.Errorf("%w: lease %s", ErrNotFound, id.Short())
 	}
 	return l, err

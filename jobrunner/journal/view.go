@@ -122,13 +122,3 @@ type Row struct {
 	Submitted  time.Time    `json:"submitted"`
 	Outputs    string       `json:"outputs"`
 }
-
-// Status reads a job's status as the journal knows it; ErrNotFound. A running
-// engine knows more (slots, ETA).
-func (j *Journal) Status(id string) (Status, error) { return Status{}, ErrNotFound }
-
-// Receipt reads a job's receipt; ErrNotFound.
-func (j *Journal) Receipt(id string) (Receipt, error) { return Receipt{}, ErrNotFound }
-
-// List reads all jobs, the latest submission first.
-func (j *Journal) List() ([]Row, error) { return nil, nil }

@@ -1,0 +1,255 @@
+package schedule
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// recount counts again everything that the machine counts as it goes.
+func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
+	var open, runs, soon, ended, lost, bad int
+	left := make([]int, len(m.stages))
+	for i := range m.tasks {
+		k := &m.tasks[i]
+		unmet, nearing := 0, 0
+		for j := range m.tasks {
+			for _, d := range m.after[j] {
+				if max(d, ^d) != i {
+					continue
+				}
+				n := &m.tasks[j]
+				if n.phase == done || d < 0 && (n.phase == failed || n.phase == blocked) {
+					continue
+				}
+				unmet++
+				if n.phase == running && n.expect > 0 && n.expect <= lookAhead {
+					nearing++
+				}
+			}
+		}
+		switch k.phase {
+		case done:
+			ended++
+		case failed:
+			lost++
+		case running:
+			runs++
+			if s := m.slots[k.slot]; s == nil {
+				t.Fatalf("task %d runs in slot %d, which is gone", i, k.slot)
+			} else if _, in := s.tasks[i]; !in {
+				t.Fatalf("task %d runs in slot %d, which does not know", i, k.slot)
+			}
+		}
+		if k.phase == failed || k.phase == blocked {
+			if !k.bestEffort {
+				bad++
+			}
+		} else if k.phase != done {
+			open++
+			left[k.stage]++
+			if k.unmet != unmet {
+				t.Fatalf("task %d counts %d unmet needs, has %d", i, k.unmet, unmet)
+			}
+			if k.phase == waiting && nearing == unmet {
+				soon++
+			}
+			if (k.phase == waiting) != (unmet > 0) {
+				t.Fatalf("task %d: phase %d with %d unmet needs", i, k.phase, unmet)
+			}
+		}
+	}
+	if open != m.open || runs != m.running || soon != m.soon || ended != m.done || lost != m.failed || bad != m.bad {
+		t.Fatalf("counted open %d running %d soon %d done %d failed %d bad %d; are %d %d %d %d %d %d",
+			m.open, m.running, m.soon, m.done, m.failed, m.bad, open, runs, soon, ended, lost, bad)
+	}
+	for g := range left {
+		if left[g] != m.stages[g].left {
+			t.Fatalf("stage %d counts %d left, has %d", g, m.stages[g].left, left[g])
+		}
+	}
+	for _, s := range m.slots {
+		if len(s.tasks) > m.params.Side {
+			t.Fatalf("slot %d runs %d tasks", s.number, len(s.tasks))
+		}
+	}
+}
+
+// TestAnyJobEnds draws graphs and worlds in which slots come and go and attempts
+// end in every way: whatever happens, needs come first, nothing runs twice or
+// after its end, and the job finishes.
+func TestAnyJobEnds(t *testing.T) { rapid.Check(t, anyJob) }
+
+func anyJob(t *rapid.T) {
+	n := rapid.IntRange(0, 12).Draw(t, "tasks")
+	job := Job{Stages: 3, Params: Params{Slots: rapid.IntRange(1, 4).Draw(t, "slots"), Attempts: rapid.IntRange(1, 3).Draw(t, "attempts"),
+		Never: []Range{{2, 3}}, Side: rapid.IntRange(1, 3).Draw(t, "side"), Grace: 2 * time.Second}}
+	if rapid.IntRange(0, 9).Draw(t, "deadline?") == 0 {
+		job.Params.Deadline = 20 * time.Second
+	}
+	for i := range n {
+		k := Task{Stage: rapid.IntRange(0, 2).Draw(t, "stage"), BestEffort: rapid.IntRange(0, 4).Draw(t, "best") == 0,
+			Done: rapid.IntRange(0, 5).Draw(t, "done") == 0, Expect: time.Duration(rapid.IntRange(0, 2).Draw(t, "expect")) * 40 * time.Second}
+		if !k.Done {
+			for j := range i {
+				if rapid.IntRange(0, 3).Draw(t, "need") == 0 {
+					k.Needs = append(k.Needs, Need{j, rapid.Bool().Draw(t, "optional")})
+				}
+			}
+		}
+		job.Tasks = append(job.Tasks, k)
+	}
+	s, err := New(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{t: t, job: job, slots: map[int]bool{}, runs: map[Attempt]int{}, killed: map[Attempt]bool{}, done: make([]bool, n), failed: make([]bool, n), last: make([]int, n)}
+	for i, k := range job.Tasks {
+		w.done[i] = k.Done
+	}
+	w.step(&s, Begin{})
+	for round := 0; !w.finished; round++ {
+		if round > 3000 {
+			t.Fatalf("the job does not end: %+v", s.Counts())
+		}
+		w.now += time.Duration(rapid.IntRange(0, 800).Draw(t, "ms")) * time.Millisecond
+		w.event(&s)
+		if round > 200 { // no more accidents
+			w.calm = true
+		}
+	}
+	if len(w.runs) > 0 {
+		t.Fatalf("finished while %v run", w.runs)
+	}
+}
+
+type world struct {
+	t        *rapid.T
+	job      Job
+	now      time.Duration
+	want     int
+	next     int
+	slots    map[int]bool
+	runs     map[Attempt]int
+	killed   map[Attempt]bool
+	done     []bool
+	failed   []bool
+	last     []int
+	stopped  bool
+	finished bool
+	calm     bool
+}
+
+func (w *world) event(s *State) {
+	t := w.t
+	if len(w.slots) < w.want && rapid.Bool().Draw(t, "up") {
+		w.next++
+		w.slots[w.next] = true
+		w.step(s, SlotUp{Now: w.now, Slot: w.next, Provider: string(rune('a' + w.next%3))})
+		return
+	}
+	switch draw := rapid.IntRange(0, 40).Draw(t, "event"); {
+	case draw == 0 && !w.calm && len(w.slots) > 0:
+		slot := sorted(w.slots)[0]
+		delete(w.slots, slot)
+		for a, at := range w.runs {
+			if at == slot {
+				delete(w.runs, a)
+			}
+		}
+		w.step(s, SlotDown{w.now, slot})
+	case draw == 1 && rapid.IntRange(0, 9).Draw(t, "cancel") == 0:
+		w.stopped = true
+		w.step(s, Cancel{w.now})
+	case draw == 2 && rapid.IntRange(0, 3).Draw(t, "none") == 0:
+		w.stopped = w.stopped || len(w.slots) == 0 && len(w.runs) == 0
+		w.step(s, NoSlots{w.now, CauseNoOffers})
+	case draw < 25 && len(w.runs) > 0:
+		var a Attempt
+		for b := range w.runs {
+			if a == (Attempt{}) || b.Task < a.Task {
+				a = b
+			}
+		}
+		class, code := "", 0
+		if w.killed[a] {
+			class = protocol.ClassKilled
+		} else if k := rapid.IntRange(0, 12).Draw(t, "class"); k < 8 {
+			class = []string{protocol.ClassExit, protocol.ClassMemory, protocol.ClassStage, protocol.ClassTimeout, protocol.ClassDisk,
+				protocol.ClassKilled, protocol.ClassCollect, protocol.ClassExit}[k]
+			code = rapid.IntRange(1, 4).Draw(t, "code")
+		}
+		delete(w.runs, a)
+		if class == "" {
+			w.done[a.Task] = true
+		}
+		e := Exited{w.now, a.Task, a.Number, class, code, time.Duration(rapid.IntRange(1, 300).Draw(t, "wall")) * time.Millisecond}
+		w.step(s, e)
+		if rapid.IntRange(0, 3).Draw(t, "twice") == 0 {
+			w.step(s, e)
+		}
+	default:
+		w.step(s, Tick{w.now})
+	}
+}
+
+func (w *world) step(s *State, e Event) {
+	var effects []Effect
+	var err error
+	if *s, effects, err = Step(*s, e); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.finished && len(effects) > 0 {
+		w.t.Fatalf("after the end: %v", effects)
+	}
+	for _, x := range effects {
+		switch x := x.(type) {
+		case Want:
+			if w.want = x.Slots; x.Slots < 0 || x.Slots > w.job.Params.Slots {
+				w.t.Fatalf("wants %d slots", x.Slots)
+			}
+		case Assign:
+			if w.stopped || w.done[x.Task] || w.failed[x.Task] || !w.slots[x.Slot] || x.Try != w.last[x.Task]+1 {
+				w.t.Fatalf("%v: stopped %v done %v failed %v slot %v last %d", x, w.stopped, w.done[x.Task], w.failed[x.Task], w.slots[x.Slot], w.last[x.Task])
+			}
+			for a := range w.runs {
+				if a.Task == x.Task {
+					w.t.Fatalf("%v while %v runs", x, a)
+				}
+			}
+			for _, n := range w.job.Tasks[x.Task].Needs {
+				if !w.done[n.Task] && !n.Optional {
+					w.t.Fatalf("%v before task %d is done", x, n.Task)
+				}
+			}
+			w.last[x.Task] = x.Try
+			w.runs[Attempt{x.Task, x.Try}] = x.Slot
+		case Kill:
+			w.killed[Attempt{x.Task, x.Try}] = true
+			w.stopped = true
+		case Verdict:
+			w.failed[x.Task] = x.Final
+			if x.Class == protocol.ClassKilled {
+				delete(w.runs, Attempt{x.Task, x.Try})
+			}
+		case Release:
+			for _, at := range w.runs {
+				if at == x.Slot {
+					w.t.Fatalf("%v, which is busy", x)
+				}
+			}
+			delete(w.slots, x.Slot)
+		case Finish:
+			w.finished = true
+			for i, k := range w.job.Tasks {
+				if x.State == Done && !w.done[i] && !k.BestEffort {
+					w.t.Fatalf("done without task %d", i)
+				}
+			}
+		}
+	}
+	s.machine.recount(w.t)
+}

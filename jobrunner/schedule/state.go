@@ -1,0 +1,139 @@
+package schedule
+
+import (
+	"time"
+)
+
+// State is a job's schedule. It is used linearly: after Step only the returned
+// State is good.
+type State struct{ *machine }
+
+type machine struct {
+	params Params
+	tasks  []task
+	after  [][]int // by task: those that need it
+	stages []stage
+
+	now      time.Duration
+	begun    bool
+	stopping *Finish // set once the job is to end before its work is done
+	killed   time.Duration
+	finished bool
+
+	slots     map[int]*slot
+	providers map[string]int // slots by provider
+	idle      intHeap        // slots that run nothing (lazily cleaned)
+	part      intHeap        // slots that could run another short task (lazily cleaned)
+
+	ready intHeap   // tasks that may start
+	picky intHeap   // tasks that may start, but rather not at some provider
+	delay delayHeap // tasks that may start later
+
+	open    int // tasks neither done, failed nor blocked
+	running int
+	soon    int // waiting tasks whose unmet needs all run and are expected to end soon
+	done    int
+	failed  int
+	bad     int // tasks that failed or are blocked, best-effort ones aside
+	want    int // as last told
+}
+
+type phase uint8
+
+const (
+	waiting phase = iota
+	ready
+	backoff
+	running
+	done
+	failed
+	blocked
+)
+
+type task struct {
+	stage      int
+	phase      phase
+	bestEffort bool
+	alone      bool // has met a limit: nothing runs beside its next attempt
+	killed     bool // its attempt was told to go
+	unmet      int  // needs that are not done
+	nearing    int  // of these, the ones that run and are expected to end soon
+	try        int  // number of the last attempt
+	spent      int  // attempts of this run that count
+	hard       int  // of these, the ones that ended at a limit
+	lost       int  // attempts that lost providers ended
+	slot       int
+	started    time.Duration
+	since      time.Duration // picky since
+	expect     time.Duration
+	avoid      []string // providers where it failed
+}
+
+type stage struct {
+	left  int           // tasks not done, failed or blocked
+	ends  int           // successes measured
+	mean  time.Duration // moving average of their wall time
+	guess time.Duration // planner's estimate
+}
+
+// length is the expected duration of an attempt of the stage; false where nobody knows.
+func (g stage) length() (time.Duration, bool) {
+	if g.ends > 0 {
+		return g.mean, true
+	}
+	return g.guess, g.guess > 0
+}
+
+func (g stage) short() bool { return g.ends >= proven && g.mean < shortTask }
+
+type slot struct {
+	number   int
+	provider string
+	up       bool // false: being resumed
+	tasks    map[int]struct{}
+	alone    bool // what runs here wants no company
+	idle     time.Duration
+	inIdle   bool // has an entry in machine.idle
+	inPart   bool // has an entry in machine.part
+}
+
+// New makes a job's schedule; nothing happens before Begin.
+func New(j Job) (State, error) {
+	if err := j.validate(); err != nil {
+		return State{}, err
+	}
+	m := &machine{params: j.Params, tasks: make([]task, len(j.Tasks)), after: make([][]int, len(j.Tasks)), stages: make([]stage, j.Stages),
+		slots: map[int]*slot{}, providers: map[string]int{}, want: -1}
+	guesses := make([]int, j.Stages)
+	for i, t := range j.Tasks {
+		m.tasks[i] = task{stage: t.Stage, bestEffort: t.BestEffort, try: t.Attempt, expect: t.Expect}
+		g := &m.stages[t.Stage]
+		if t.Expect > 0 {
+			guesses[t.Stage]++
+			g.guess += (t.Expect - g.guess) / time.Duration(guesses[t.Stage])
+		}
+		if t.Done {
+			m.tasks[i].phase = done
+			m.done++
+			continue
+		}
+		m.open++
+		g.left++
+		for _, n := range t.Needs {
+			if m.tasks[n.Task].phase == done {
+				continue
+			}
+			m.tasks[i].unmet++
+			entry := i
+			if n.Optional {
+				entry = ^i
+			}
+			m.after[n.Task] = append(m.after[n.Task], entry)
+		}
+		if m.tasks[i].unmet == 0 {
+			m.tasks[i].phase = ready
+			m.ready.push(i)
+		}
+	}
+	return State{m}, nil
+}
