@@ -1,0 +1,204 @@
+package client
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/types"
+)
+
+// nonces hands out each account's nonces to concurrent callers, one after
+// another, and takes back those whose transaction was refused.
+type nonces struct {
+	mu       sync.Mutex
+	accounts map[types.Address]*account
+}
+
+// account is what one client knows of an account's nonces.
+type account struct {
+	turn chan struct{} // holds one token: who has it hands out nonces
+
+	mu    sync.Mutex
+	key   types.PrivateKey     // zero until a nonce is handed out
+	fresh bool                 // next was compared with the ledger after the last failure
+	next  uint64               // the lowest that was never handed out
+	free  []uint64             // below next, refused by the ledger; sorted
+	out   map[uint64]time.Time // handed out, fate unknown; since when
+	live  map[uint64]int       // of a Broadcast that waits
+}
+
+func newNonces() *nonces { return &nonces{accounts: map[types.Address]*account{}} }
+
+func (n *nonces) of(addr types.Address) *account {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := n.accounts[addr]
+	if a == nil {
+		a = &account{turn: make(chan struct{}, 1), out: map[uint64]time.Time{}, live: map[uint64]int{}}
+		a.turn <- struct{}{}
+		n.accounts[addr] = a
+	}
+	return a
+}
+
+// take hands out a nonce; ask gives the ledger's next one where that is needed.
+func (a *account) take(ctx context.Context, key types.PrivateKey, ask func(context.Context) (uint64, error)) (uint64, error) {
+	select {
+	case <-a.turn:
+		defer func() { a.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	a.mu.Lock()
+	a.key = key
+	fresh := a.fresh
+	a.mu.Unlock()
+	if !fresh {
+		ledger, err := ask(ctx)
+		if err != nil {
+			return 0, err
+		}
+		a.resync(ledger)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	nonce := a.next
+	if len(a.free) > 0 {
+		nonce, a.free = a.free[0], a.free[1:]
+	} else {
+		a.next++
+	}
+	a.out[nonce] = time.Now()
+	return nonce, nil
+}
+
+// resync forgets what the ledger's next nonce shows to be past, and starts
+// there where nothing is under way.
+func (a *account) resync(ledger uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for nonce := range a.out {
+		if nonce < ledger {
+			delete(a.out, nonce)
+		}
+	}
+	a.free = slices.DeleteFunc(a.free, func(n uint64) bool { return n < ledger })
+	if len(a.out) == 0 && len(a.live) == 0 {
+		a.free, a.next = nil, ledger
+	}
+	a.next = max(a.next, ledger)
+	for n := ledger; n < a.next; n++ {
+		_, out := a.out[n]
+		if i, free := slices.BinarySearch(a.free, n); !free && !out && a.live[n] == 0 {
+			a.free = slices.Insert(a.free, i, n)
+		}
+	}
+	a.fresh = true
+}
+
+// sending notes that a Broadcast waits for a nonce, also one that an earlier
+// process handed out; done takes the note back.
+func (a *account) sending(nonce uint64) (done func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.live[nonce]++
+	if nonce >= a.next && nonce-a.next <= chain.NonceWindow {
+		a.fresh = a.fresh && nonce == a.next // those between were never handed out here
+		a.next = nonce + 1
+	}
+	a.free = slices.DeleteFunc(a.free, func(n uint64) bool { return n == nonce })
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.live[nonce]--; a.live[nonce] == 0 {
+			delete(a.live, nonce)
+		}
+	}
+}
+
+// used notes that a transaction with this nonce is on the ledger.
+func (a *account) used(nonce uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.out, nonce)
+}
+
+// refused gives a nonce back: no transaction with it is on the ledger, nor will
+// the one that was refused. Whether the ledger is further is asked before the
+// next is handed out.
+func (a *account) refused(nonce uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fresh = false
+	if _, ok := a.out[nonce]; !ok {
+		return
+	}
+	delete(a.out, nonce)
+	if i, found := slices.BinarySearch(a.free, nonce); !found {
+		a.free = slices.Insert(a.free, i, nonce)
+	}
+}
+
+// gap tells whether nobody is about to use the nonce that the ledger waits for,
+// though it was handed out here; if so it takes it and gives the account's key.
+func (a *account) gap(ledger uint64, patience time.Duration) (types.PrivateKey, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.live[ledger] > 0 || ledger >= a.next || a.key.IsZero() {
+		return types.PrivateKey{}, false
+	}
+	if since, ok := a.out[ledger]; ok && time.Since(since) < patience {
+		return types.PrivateKey{}, false
+	}
+	a.out[ledger] = time.Now()
+	a.free = slices.DeleteFunc(a.free, func(n uint64) bool { return n == ledger })
+	return a.key, true
+}
+
+// Prepare fills in what the signer must know of the ledger — From, the next
+// Nonce, the Fee — and signs. Nothing is sent: store the transaction if it must
+// not be made twice, then Broadcast it. Concurrent calls for one key get
+// consecutive nonces; what is prepared but never sent holds up later ones until
+// [Client.Discard], or for some seconds.
+func (c *Client) Prepare(ctx context.Context, key types.PrivateKey, body chain.Body) (chain.Tx, error) {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	body.From, body.Nonce, body.Fee = key.Address(), 0, 0
+	if free(body) {
+		return body.Sign(key, c.ledger), nil
+	}
+	header, err := c.recent(ctx)
+	if err != nil {
+		return chain.Tx{}, err
+	}
+	nonce, err := c.nonces.of(body.From).take(ctx, key, func(ctx context.Context) (uint64, error) {
+		return c.nonceOf(ctx, body.From)
+	})
+	if err != nil {
+		return chain.Tx{}, err
+	}
+	body.Nonce, body.Fee = nonce, chain.FeeOf(c.cfg.Genesis.Params, body, header.Time)
+	return body.Sign(key, c.ledger), nil
+}
+
+// Discard says that a prepared transaction will never be sent.
+func (c *Client) Discard(tx chain.Tx) {
+	if !free(tx.Body) {
+		c.nonces.of(tx.Body.From).refused(tx.Body.Nonce)
+	}
+}
+
+// free tells whether a transaction takes neither nonce nor fee (PROTOCOL.md 3.3).
+func free(b chain.Body) bool { return b.Close != nil || b.Refund != nil }
+
+// recent is the newest header that is verified already, or the newest there is.
+// Fees only fall with time, so an older one is good enough for them.
+func (c *Client) recent(ctx context.Context) (Header, error) {
+	if h, _ := c.light.newest(); h != nil {
+		return Header{h.Height, h.Time.Unix()}, nil
+	}
+	return c.Header(ctx)
+}
