@@ -39,7 +39,10 @@ type Lease struct {
 	// OpenTx is the signed OPEN, encoded: what is broadcast again after a restart.
 	OpenTx []byte
 	// TopUpTx is the signed TOP-UP that is not known to be final, encoded; nil if none.
-	TopUpTx  []byte
+	TopUpTx []byte
+	// Record is what the lease's machine goes on from after a restart, encoded by
+	// its owner (jobrunner/lease).
+	Record   []byte
 	Deposit  types.Amount // nXEN locked in all, top-ups included
 	Fees     types.Amount // nXEN of fees for OPEN, TOP-UPs, prepaid CLOSE, announcement share
 	Programs map[string]string
@@ -86,14 +89,14 @@ func (j *Journal) SaveLease(l Lease) error {
 		return fmt.Errorf("store lease: %w", err)
 	}
 	args := []any{l.ID[:], l.Job, l.Provider[:], types.Encode(l.Contract), l.Sig[:], string(l.State), l.Channel[:],
-		l.OpenTx, l.TopUpTx, int64(l.Deposit), int64(l.Fees), string(programs), l.CloseTx[:], l.CloseHeight, int64(l.Claim),
+		l.OpenTx, l.TopUpTx, l.Record, int64(l.Deposit), int64(l.Fees), string(programs), l.CloseTx[:], l.CloseHeight, int64(l.Claim),
 		string(l.Verdict), bounded(l.Reason), l.ReceiptTx[:], stamp(l.Opened), stamp(l.Closed)}
 	return j.do("lease", true, func(tx *txn) error {
-		return tx.exec(`INSERT INTO leases (id, job, provider, contract, sig, state, channel, open_tx, topup_tx, deposit, fees,
+		return tx.exec(`INSERT INTO leases (id, job, provider, contract, sig, state, channel, open_tx, topup_tx, record, deposit, fees,
 			programs, close_tx, close_height, claim, verdict, reason, receipt_tx, opened, closed)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO UPDATE SET job=excluded.job, provider=excluded.provider, contract=excluded.contract, sig=excluded.sig,
-			state=excluded.state, channel=excluded.channel, open_tx=excluded.open_tx, topup_tx=excluded.topup_tx,
+			state=excluded.state, channel=excluded.channel, open_tx=excluded.open_tx, topup_tx=excluded.topup_tx, record=excluded.record,
 			deposit=excluded.deposit, fees=excluded.fees, programs=excluded.programs, close_tx=excluded.close_tx,
 			close_height=excluded.close_height, claim=excluded.claim, verdict=excluded.verdict, reason=excluded.reason,
 			receipt_tx=excluded.receipt_tx, opened=excluded.opened, closed=excluded.closed`, args...)
@@ -160,7 +163,7 @@ func (j *Journal) SavePayment(lease types.Hash, report *protocol.UsageReport, pa
 	})
 }
 
-const leaseColumns = `id, job, provider, contract, sig, state, channel, open_tx, topup_tx, deposit, fees, programs,
+const leaseColumns = `id, job, provider, contract, sig, state, channel, open_tx, topup_tx, record, deposit, fees, programs,
 	last_usage, last_paid, close_tx, close_height, claim, verdict, reason, receipt_tx, opened, closed`
 
 // Leases lists the leases of a job, or of all jobs where job is "", in the order
@@ -200,7 +203,7 @@ func scanLease(row interface{ Scan(...any) error }) (Lease, error) {
 	var id, provider, contract, sig, channel, usage, paid, closeTx, receiptTx []byte
 	var state, programs, verdict string
 	var deposit, fees, claim, opened, closed int64
-	if err := row.Scan(&id, &l.Job, &provider, &contract, &sig, &state, &channel, &l.OpenTx, &l.TopUpTx, &deposit, &fees,
+	if err := row.Scan(&id, &l.Job, &provider, &contract, &sig, &state, &channel, &l.OpenTx, &l.TopUpTx, &l.Record, &deposit, &fees,
 		&programs, &usage, &paid, &closeTx, &l.CloseHeight, &claim, &verdict, &l.Reason, &receiptTx, &opened, &closed); err != nil {
 		return l, err
 	}

@@ -34,7 +34,7 @@ CREATE INDEX attempts_open ON attempts (job) WHERE ended = 0;
 CREATE INDEX attempts_bad ON attempts (job, ended) WHERE class <> '';
 CREATE TABLE leases (
 	id BLOB PRIMARY KEY, job TEXT NOT NULL, provider BLOB NOT NULL, contract BLOB NOT NULL, sig BLOB NOT NULL,
-	state TEXT NOT NULL, channel BLOB NOT NULL, open_tx BLOB, topup_tx BLOB, deposit INTEGER NOT NULL, fees INTEGER NOT NULL,
+	state TEXT NOT NULL, channel BLOB NOT NULL, open_tx BLOB, topup_tx BLOB, record BLOB, deposit INTEGER NOT NULL, fees INTEGER NOT NULL,
 	programs TEXT NOT NULL, last_usage BLOB, last_paid BLOB, close_tx BLOB NOT NULL, close_height INTEGER NOT NULL,
 	claim INTEGER NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL, receipt_tx BLOB NOT NULL,
 	opened INTEGER NOT NULL, closed INTEGER NOT NULL
