@@ -89,16 +89,18 @@ func (t *tree) choose(pattern string) error {
 		return fmt.Errorf("%w: pattern %q is not inside the folder", ErrPath, pattern)
 	}
 	matched := false
-	if _, err := t.root.Lstat(clean); err == nil { // a name as it stands, whatever characters it has
-		matched = true
-		if err := t.add(clean); err != nil {
-			return fmt.Errorf("pattern %q: %w", pattern, err)
-		}
+	_, err := t.root.Lstat(clean) // a name as it stands, whatever characters it has
+	if err == nil {
+		matched, err = true, t.add(clean)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	err := doublestar.GlobWalk(t.root.FS(), clean, func(p string, _ fs.DirEntry) error {
-		matched = true
-		return t.add(p)
-	}, doublestar.WithNoFollow(), doublestar.WithFailOnIOErrors())
+	if err == nil && strings.ContainsAny(clean, `*?[{\\`) {
+		err = doublestar.GlobWalk(t.root.FS(), clean, func(p string, _ fs.DirEntry) error {
+			matched = true
+			return t.add(p)
+		}, doublestar.WithNoFollow(), doublestar.WithFailOnIOErrors())
+	}
 	switch {
 	case errors.Is(err, doublestar.ErrBadPattern):
 		return fmt.Errorf("%w: %q is no pattern", ErrPath, pattern)

@@ -218,10 +218,10 @@ func (s *Store) put(h types.Hash, data []byte) error {
 		return nil
 	}
 	s.mu.Lock()
-	room := !s.closed && s.evict(charge(len(data)))
+	err := s.room(len(data))
 	s.mu.Unlock()
-	if !room {
-		return fmt.Errorf("%w: no room for %d bytes", ErrFull, len(data))
+	if err != nil {
+		return err
 	}
 	half := filepath.Join(s.dir, "tmp", strconv.FormatUint(s.serial.Add(1), 16))
 	info, err := write(half, data)
@@ -236,8 +236,8 @@ func (s *Store) put(h types.Hash, data []byte) error {
 	} else if old != nil {
 		s.forget(old)
 	}
-	if s.closed || !s.evict(charge(len(data))) {
-		return errors.Join(fmt.Errorf("%w: no room for %d bytes", ErrFull, len(data)), remove(half))
+	if err := s.room(len(data)); err != nil {
+		return errors.Join(err, remove(half))
 	}
 	if !s.shards[h[0]] {
 		if err := os.MkdirAll(filepath.Dir(s.path(h)), 0o755); err != nil {
@@ -249,6 +249,17 @@ func (s *Store) put(h types.Hash, data []byte) error {
 		return errors.Join(fmt.Errorf("store blob %s: %w", h.Short(), err), remove(half))
 	}
 	s.insert(&entry{hash: h, size: info.Size(), mtime: info.ModTime().UnixNano(), trusted: true, touched: time.Now().UnixNano()})
+	return nil
+}
+
+// room makes room for size bytes; mu is held.
+func (s *Store) room(size int) error {
+	if s.closed {
+		return fmt.Errorf("blob store: %w", fs.ErrClosed)
+	}
+	if !s.evict(charge(size)) {
+		return fmt.Errorf("%w: no room for %d bytes", ErrFull, size)
+	}
 	return nil
 }
 
