@@ -1,10 +1,3 @@
-// Package plan is what every kind of job is planned into: a graph of tasks.
-//
-// A task is a command that runs in an empty scratch folder of a leased
-// container, with named inputs put there before and files collected after. The
-// graph says which task's outputs another needs. Planners (jobs/container,
-// jobs/gromacs, …) make graphs; jobrunner/schedule runs them; neither knows the
-// other. It is pure.
 package plan
 
 import (
@@ -88,8 +81,9 @@ func (t Task) Needs() []string {
 // Key is the content id of every task of the graph, in order: a hash of its
 // command, environment, inputs, patterns and parameters, where an input from
 // another task counts as that task's key and an input file as fileHash of its
-// path. Slots, budgets, providers, names of stages and estimates do not count,
-// so that a finished task of an earlier job can be taken over.
+// path. Slots, budgets, providers, names of tasks and stages, their number in the
+// job and estimates do not count, so that a finished task of an earlier job can be
+// taken over. A planner whose task reads Index or Number puts them into Env.
 //
 // image counts too: the same command in another root is another task.
 func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)) ([]types.Hash, error) {
@@ -111,14 +105,13 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 		Inputs     []input
 		Collect    []string
 		Checkpoint []string
-		Index      string
 		Params     []Param
 	}
 	keys := make([]types.Hash, len(g.Tasks))
 	byName := make(map[string]types.Hash, len(g.Tasks))
 	for i, t := range g.Tasks {
 		c := content{Image: image, Command: t.Command, Env: t.Env, Collect: t.Collect,
-			Checkpoint: t.Checkpoint, Index: t.Index, Params: t.Params}
+			Checkpoint: t.Checkpoint, Params: t.Params}
 		for _, in := range t.Inputs {
 			one := input{Path: in.Path, Data: in.Data, Mode: in.Mode, From: in.From, Opt: in.Optional}
 			var err error
@@ -142,19 +135,3 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 	return keys, nil
 }
 
-// File is one file of a report; Path is slash-separated and relative to the
-// report's folder.
-type File struct {
-	Path string
-	Data []byte
-}
-
-// Info is what a planner can say of a job before it runs.
-type Info struct {
-	Atoms          int      // atoms of one simulated system, counted or estimated; 0 = none
-	SegmentSeconds float64  // expected seconds of a segment on one container; 0 = unknown
-	TotalSeconds   float64  // expected seconds of all tasks, one after another; 0 = unknown
-	Memory         uint64   // bytes that a container is expected to need; 0 = unknown
-	Notes          []string // sentences about what was chosen for the user
-	Warnings       []string // sentences about what looks unwise, with the job file's line
-}

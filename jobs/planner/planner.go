@@ -1,11 +1,11 @@
-// Package planner turns a validated job into its graph of tasks, whatever its
-// kind, and draws its report when the results are there.
 package planner
 
 import (
 	"fmt"
 	"io/fs"
 
+	"github.com/zennet/zennet/jobs/container"
+	"github.com/zennet/zennet/jobs/gromacs"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
 )
@@ -16,22 +16,44 @@ type Info = plan.Info
 // File is one file of a report.
 type File = plan.File
 
-// Plan is the graph of the job's tasks. files is the job file's folder. Errors
-// name the job file's line.
+// Plan is the graph of the job's tasks; it satisfies Graph.Check. files is the job
+// file's folder. Errors name the job file's line, and nothing was spent.
 func Plan(job spec.Job, files fs.FS) (plan.Graph, error) {
-	return plan.Graph{}, fmt.Errorf("%s: kind: %s has no planner", job.At("kind"), job.Kind)
+	var graph plan.Graph
+	var err error
+	switch job.Kind {
+	case spec.KindContainer:
+		graph, err = container.Plan(job, files)
+	case spec.KindGromacs:
+		graph, err = gromacs.Plan(job, files)
+	default:
+		err = fmt.Errorf("%s: kind: %s has no planner", job.At("kind"), job.Kind)
+	}
+	if err != nil {
+		return plan.Graph{}, err
+	}
+	if err := graph.Check(); err != nil {
+		return plan.Graph{}, fmt.Errorf("%s: %w", job.File, err)
+	}
+	return graph, nil
 }
 
 // Inspect says what is known about the job before it runs: sizes, expected
 // times, warnings.
 func Inspect(job spec.Job, files fs.FS) (Info, error) {
+	if job.Kind == spec.KindGromacs {
+		return gromacs.Inspect(job, files)
+	}
 	return Info{}, nil
 }
 
 // Report draws the report from what the tasks left. outputs is the results
 // folder, with tasks/NAME/… and what report tasks left under report/…; the files
 // are to be written under report/. It never reads anything else, and equal
-// outputs give equal bytes.
+// outputs give equal bytes. A job without a report has no files.
 func Report(job spec.Job, graph plan.Graph, outputs fs.FS) ([]File, error) {
+	if job.Kind == spec.KindGromacs && len(job.Report) > 0 {
+		return gromacs.Report(job, graph, outputs)
+	}
 	return nil, nil
 }

@@ -119,7 +119,7 @@ func (r *reader) ensemble(in map[string]field, g *Gromacs) {
 // system reads what the planner needs to build a system around a structure.
 func (r *reader) system(in map[string]field, g *Gromacs) {
 	g.ForceField = r.plainWord(in["forcefield"], defaultForceField)
-	g.Water = r.word(in["water"], defaultWater, "tip3p", "spc", "spce")
+	g.Water = r.word(in["water"], defaultWater, "tip3p", "spc", "spce", "tip4p")
 	g.Collapse = r.sim(in["collapse"], 0, 0)
 	g.Box = r.box(in["box"])
 	g.Salt = r.number(in["salt"], "", defaultSalt, 0, 5, "salt: 0.15, in mol/l")
