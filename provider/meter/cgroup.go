@@ -17,8 +17,9 @@ import (
 type cgroup struct {
 	cpuacct, mem, blkio, pids string // v1 folders; "" where v2 counts this
 	v2                        string
-	device                    string // sysfs folder of the scratch volume's block device, or ""
-	netDev                    string // the container's /proc/<pid>/net/dev, or ""
+	init                      process
+	scratch                   device   // the block device of the scratch volume
+	base                      ioCounts // of the cgroup when the meter was opened
 }
 
 // userHZ is the unit of times in procfs and cpuacct.stat: 1/100 s on every
@@ -29,11 +30,11 @@ const userHZ = 100
 // or fakes of them.
 func newCgroup(paths Paths, procfs, blockdev string, initPID int) (*cgroup, error) {
 	c := &cgroup{cpuacct: paths.V1["cpuacct"], mem: paths.V1["memory"], blkio: paths.V1["blkio"],
-		pids: paths.V1["pids"], v2: paths.V2, device: paths.Device}
+		pids: paths.V1["pids"], v2: paths.V2}
 	if c.cpuacct == "" && c.v2 == "" || c.mem == "" && c.v2 == "" {
 		return nil, fmt.Errorf("%w: CPU time and memory need cgroup v1 cpuacct and memory, or cgroup v2", ErrPaths)
 	}
-	for _, dir := range []string{c.cpuacct, c.mem, c.blkio, c.pids, c.v2, c.device} {
+	for _, dir := range []string{c.cpuacct, c.mem, c.blkio, c.pids, c.v2} {
 		if dir == "" {
 			continue
 		}
@@ -42,11 +43,12 @@ func newCgroup(paths Paths, procfs, blockdev string, initPID int) (*cgroup, erro
 		}
 	}
 	if initPID > 0 {
-		proc := filepath.Join(procfs, strconv.Itoa(initPID))
-		c.netDev = filepath.Join(proc, "net", "dev")
-		if c.device == "" {
-			c.device = scratchDevice(proc, blockdev)
-		}
+		c.init = findProcess(filepath.Join(procfs, strconv.Itoa(initPID)))
+		c.scratch = findDevice(c.init, blockdev)
+	}
+	var err error
+	if c.base, err = c.cgroupIO(); err != nil {
+		return nil, fmt.Errorf("open meter: %w", classify(err))
 	}
 	return c, nil
 }
@@ -114,15 +116,13 @@ func (c *cgroup) rest(into pricing.Usage, events *Events) error {
 			events.PidsMax = stat["max"]
 		}
 	}
-	if c.netDev != "" {
-		// The process may be gone while its cgroup stays: the counters stand still.
-		if data, err := os.ReadFile(c.netDev); err == nil {
-			rx, tx, err := parseNetDev(data)
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.netDev, err)
-			}
-			into[pricing.NetRx], into[pricing.NetTx] = rx, tx
+	// The first process may be gone while the cgroup stays: the counters stand still.
+	if data, err := c.init.file("net/dev"); err == nil {
+		rx, tx, err := parseNetDev(data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.init.dir, err)
 		}
+		into[pricing.NetRx], into[pricing.NetTx] = rx, tx
 	}
 	return nil
 }
@@ -157,26 +157,24 @@ func (c *cgroup) faults(into pricing.Usage, events *Events) error {
 // devices. The second may miss delayed writes (cgroup v1 charges them to nobody)
 // and may hold the scratch volume's traffic once more, on the disk below it.
 func (c *cgroup) block(into pricing.Usage) error {
-	var seen ioCounts
-	var err error
-	switch {
-	case c.blkio != "":
-		seen, err = c.blockV1()
-	case c.v2 != "":
-		seen, err = c.blockV2()
-	}
+	now, err := c.cgroupIO()
 	if err != nil {
 		return err
 	}
-	if c.device != "" {
-		own, err := readDevice(c.device)
-		if err == nil { // it may be detached before the cgroup goes
-			seen = seen.max(own)
-		}
-	}
+	seen := now.minus(c.base).max(c.scratch.read(c.init))
 	into[pricing.BlockRead], into[pricing.BlockWrite] = seen.readBytes, seen.writeBytes
 	into[pricing.BlockReadOps], into[pricing.BlockWriteOps] = seen.readOps, seen.writeOps
 	return nil
+}
+
+func (c *cgroup) cgroupIO() (ioCounts, error) {
+	switch {
+	case c.blkio != "":
+		return c.blockV1()
+	case c.v2 != "":
+		return c.blockV2()
+	}
+	return ioCounts{}, nil
 }
 
 func (c *cgroup) blockV1() (ioCounts, error) {
@@ -189,10 +187,10 @@ func (c *cgroup) blockV1() (ioCounts, error) {
 	if err != nil {
 		return out, err
 	}
-	if out.readBytes, out.writeBytes, err = parseBlkio(bytes, c.deviceNumber()); err != nil {
+	if out.readBytes, out.writeBytes, err = parseBlkio(bytes, c.scratch.number); err != nil {
 		return out, err
 	}
-	out.readOps, out.writeOps, err = parseBlkio(ops, c.deviceNumber())
+	out.readOps, out.writeOps, err = parseBlkio(ops, c.scratch.number)
 	return out, err
 }
 
@@ -204,17 +202,5 @@ func (c *cgroup) blockV2() (ioCounts, error) {
 	if err != nil {
 		return ioCounts{}, err
 	}
-	return parseIOStat(data, c.deviceNumber())
-}
-
-// deviceNumber is "major:minor" of the scratch volume's device, or "".
-func (c *cgroup) deviceNumber() string {
-	if c.device == "" {
-		return ""
-	}
-	data, err := os.ReadFile(filepath.Join(c.device, "dev"))
-	if err != nil {
-		return ""
-	}
-	return string(trim(data))
+	return parseIOStat(data, c.scratch.number)
 }

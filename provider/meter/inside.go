@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -115,14 +114,9 @@ func (in *Inside) living() (times, error) {
 }
 
 // parseStat reads /proc/<pid>/stat (proc_pid_stat(5)): minflt, cminflt, majflt,
-// cmajflt, utime, stime, cutime, cstime are fields 10 to 17. The name in
-// parentheses may hold anything.
+// cmajflt, utime, stime, cutime, cstime are fields 10 to 17.
 func parseStat(stat string) (times, bool) {
-	end := strings.LastIndexByte(stat, ')')
-	if end < 0 {
-		return times{}, false
-	}
-	fields := strings.Fields(stat[end+1:]) // from field 3 on
+	fields := statFields(stat)
 	if len(fields) < 15 {
 		return times{}, false
 	}

@@ -25,10 +25,6 @@ type Paths struct {
 	// V2 is the container's folder in the unified hierarchy, or "". On a hybrid
 	// system it fills in what V1 lacks.
 	V2 string
-	// Device is the folder in sysfs of the block device that holds the scratch
-	// volume and nothing else ("/sys/dev/block/7:3"). Where it is empty, a loop
-	// device mounted on /work in the container is found by itself.
-	Device string
 }
 
 // Reading is what a container used since its Meter was opened. A provider that
@@ -59,9 +55,9 @@ type Meter struct {
 	base   pricing.Usage // their values when the meter was opened
 	events Events        // as usage
 	before Events        // as base
-	last   time.Time // of the last sample of memory
-	level  uint64    // bytes, at the last sample
-	rest   uint64    // byte-ns not yet a whole byte-second
+	last   time.Time     // of the last sample of memory
+	level  uint64        // bytes, at the last sample
+	rest   uint64        // byte-ns not yet a whole byte-second
 	gone   error
 }
 
@@ -221,9 +217,13 @@ func classify(err error) error {
 	return err
 }
 
-// byteSeconds is ⌊(bytes·ns + rest)/10⁹⌋ and what remains of it, in 128 bits.
+// byteSeconds is ⌊(bytes·ns + rest)/10⁹⌋ and what remains of it, in 128 bits. What
+// no machine can reach, 2⁶⁴ byte-seconds at once, counts as nothing.
 func byteSeconds(bytes, ns, rest uint64) (whole, remain uint64) {
 	hi, lo := bits.Mul64(bytes, ns)
 	lo, carry := bits.Add64(lo, rest, 0)
+	if hi+carry >= 1e9 {
+		return 0, rest
+	}
 	return bits.Div64(hi+carry, lo, 1e9)
 }

@@ -12,6 +12,7 @@ import (
 // ioCounts are one device's or cgroup's reads and writes.
 type ioCounts struct{ readBytes, writeBytes, readOps, writeOps uint64 }
 
+// max is the greater of each count.
 func (a ioCounts) max(b ioCounts) ioCounts {
 	return ioCounts{max(a.readBytes, b.readBytes), max(a.writeBytes, b.writeBytes),
 		max(a.readOps, b.readOps), max(a.writeOps, b.writeOps)}
@@ -137,60 +138,4 @@ func parseNetDev(data []byte) (rx, tx uint64, err error) {
 		rx, tx = rx+in, tx+out
 	}
 	return rx, tx, nil
-}
-
-// readDevice reads a block device's stat file in sysfs; sectors there are always
-// 512 bytes.
-func readDevice(dir string) (ioCounts, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "stat"))
-	if err != nil {
-		return ioCounts{}, err
-	}
-	fields := strings.Fields(string(data))
-	if len(fields) < 7 {
-		return ioCounts{}, fmt.Errorf("%w: %s: %.80q", ErrFormat, dir, data)
-	}
-	var n [7]uint64
-	for i := range n {
-		if n[i], err = strconv.ParseUint(fields[i], 10, 64); err != nil {
-			return ioCounts{}, fmt.Errorf("%w: %s: %.80q", ErrFormat, dir, data)
-		}
-	}
-	return ioCounts{readOps: n[0], readBytes: n[2] * 512, writeOps: n[4], writeBytes: n[6] * 512}, nil
-}
-
-// scratchDevice finds the loop device that is mounted on /work in the mount
-// namespace of a process, as a folder in sysfs; "" where there is none. Only loop
-// devices (major 7) qualify: one is made for each container, while a disk
-// is shared.
-func scratchDevice(proc, blockdev string) string {
-	data, err := os.ReadFile(filepath.Join(proc, "mountinfo"))
-	if err != nil {
-		return ""
-	}
-	number := parseMountinfo(data)
-	if number == "" {
-		return ""
-	}
-	dir := filepath.Join(blockdev, number)
-	if _, err := os.Stat(filepath.Join(dir, "stat")); err != nil {
-		return ""
-	}
-	return dir
-}
-
-// parseMountinfo returns the "major:minor" of the loop device on /work, the last
-// one mounted there, or "".
-func parseMountinfo(data []byte) string {
-	found := ""
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line) // id parent major:minor root mountpoint …
-		if len(fields) >= 5 && fields[4] == "/work" {
-			found = ""
-			if strings.HasPrefix(fields[2], "7:") {
-				found = fields[2]
-			}
-		}
-	}
-	return found
 }
