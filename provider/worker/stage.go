@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// stage places the task's inputs, and makes the folders that its patterns name.
+func (s *Server) stage(t *task) error {
+	root, err := s.root.OpenRoot(tasksDir + "/" + t.name)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, in := range t.run.Inputs {
+		if err := s.place(root, in); err != nil {
+			return fmt.Errorf("input %q: %w", in.Path, err)
+		}
+	}
+	for _, pattern := range t.run.Collect {
+		// "out/*.png" and "out/a.png" name out, and so does "out/".
+		folder, _ := doublestar.SplitPattern(pattern)
+		if strings.HasSuffix(pattern, "/") && !strings.ContainsAny(pattern, `*?[{\`) {
+			folder = strings.TrimRight(pattern, "/")
+		}
+		if folder = path.Clean(folder); folder == "." {
+			continue
+		}
+		if err := root.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("folder of %q: %w", pattern, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) place(root *os.Root, in protocol.Mount) error {
+	if in.Tree == (types.Hash{}) {
+		if dir := path.Dir(in.Path); dir != "." {
+			if err := root.MkdirAll(dir, 0o755); err != nil {
+				return err
+			}
+		}
+		mode := fs.FileMode(in.Mode).Perm()
+		if mode == 0 {
+			mode = 0o644
+		}
+		f, err := root.OpenFile(in.Path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(in.Small)
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		return err
+	}
+	data, err := s.blob(in.Tree, protocol.MaxManifest)
+	if err != nil {
+		return err
+	}
+	m, err := blob.DecodeManifest(data)
+	if err != nil {
+		return err
+	}
+	return blob.Place(root, in.Path, m, func(h types.Hash) ([]byte, error) { return s.blob(h, protocol.ChunkSize) })
+}
+
+// blob reads what the publisher has pushed, and verifies it.
+func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
+	name := h.String()
+	f, err := os.Open(filepath.Join(s.cfg.Blobs, name[:2], name))
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", name, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() > most {
+		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", name, info.Size(), most)
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("blob %s: %w", name, err)
+	}
+	if sha256.Sum256(data) != h {
+		return nil, fmt.Errorf("%w: %s", blob.ErrDamaged, name)
+	}
+	return data, nil
+}
