@@ -90,7 +90,7 @@ func bundleSpec(s Spec, p place) *specs.Spec {
 				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 				"HOME=" + scratchPath, "LANG=C.UTF-8",
 				"GOMAXPROCS=" + strconv.Itoa(procs),
-				"GOMEMLIMIT=" + strconv.FormatUint(s.Memory/4, 10), // the rest is the tasks'
+				"GOMEMLIMIT=" + strconv.FormatUint(max(s.Memory/4, 32<<20), 10), // the rest is for the tasks
 				"ZENNET_PIDS=" + strconv.FormatUint(uint64(s.Pids), 10),
 			},
 			Capabilities:    &specs.LinuxCapabilities{},

@@ -31,10 +31,11 @@ type Config struct {
 }
 
 const (
-	maxTasks       = 20_000 // held at once, ended ones included
+	maxTasks       = 8192 // held at once, ended ones included
 	maxConnections = 256
 	helloTimeout   = 10 * time.Second
-	maxGreeting    = 12 << 20 // bytes of a Greeting before outputs are left out of it
+	maxGreeting    = 15 << 20 // bytes of a Greeting; what would make it larger is left out of it
+	maxInfo        = 1700     // bytes of a task in it without its outputs
 )
 
 // Server runs tasks for the publisher at the other end of its connections.
@@ -233,7 +234,7 @@ func (s *Server) readControl(in io.Reader, out *outbox) error {
 // publisher has to fetch them.
 func (s *Server) greeting() *protocol.Greeting {
 	g := &protocol.Greeting{Version: protocol.WorkerVersion}
-	size := 0
+	size := len(s.tasks) * maxInfo
 	for id, t := range s.tasks {
 		info := protocol.TaskInfo{ID: id}
 		if t.exited != nil {

@@ -1,12 +1,14 @@
 package worker
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -43,9 +45,16 @@ type task struct {
 }
 
 func newTask(r protocol.Run, dir string) *task {
-	return &task{run: r, name: r.ID, scratch: filepath.Join(dir, tasksDir, r.ID), home: filepath.Join(dir, homesDir, r.ID),
+	name := r.ID
+	if !plainName.MatchString(name) {
+		name = fmt.Sprintf("~%x", sha256.Sum256([]byte(name)))
+	}
+	return &task{run: r, name: name, scratch: filepath.Join(dir, tasksDir, name), home: filepath.Join(dir, homesDir, name),
 		kills: make(chan time.Duration, 8), done: make(chan struct{})}
 }
+
+// plainName is what an ID must look like to name folders; others are hashed.
+var plainName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.,=@+:-]{0,199}$`)
 
 func (t *task) log(stderr bool) string {
 	if stderr {
