@@ -126,11 +126,8 @@ func ReadMessage(r io.Reader) (Message, error) {
 	if length == 0 || length-1 > kinds[i].max {
 		return nil, fmt.Errorf("%w: %T of %d bytes", ErrTooLarge, kinds[i].zero, length)
 	}
-	body := make([]byte, length-1)
-	if _, err := io.ReadFull(r, body); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	body, err := readBody(r, int(length-1))
+	if err != nil {
 		return nil, err
 	}
 	m := reflect.New(reflect.TypeOf(kinds[i].zero).Elem()).Interface().(Message)
@@ -141,6 +138,27 @@ func ReadMessage(r io.Reader) (Message, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// promised is the most memory that a peer gets for the mere promise of a body.
+const promised = ChunkSize + 64<<10
+
+// readBody reads exactly n bytes; for a large body, memory grows with what arrives.
+func readBody(r io.Reader, n int) ([]byte, error) {
+	body := make([]byte, min(n, promised))
+	for at := 0; ; {
+		got, err := io.ReadFull(r, body[at:])
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at += got; at == n {
+			return body, nil
+		}
+		body = append(body, make([]byte, min(n-at, at))...)
+	}
 }
 
 // Read reads one frame that must hold a T.
