@@ -15,11 +15,12 @@ func (s *State) Check() error {
 		return s.err
 	}
 	for _, check := range []func() error{s.checkSupply, s.checkAnnouncements, s.checkExpiries, s.checkSets} {
-		if err := check(); err != nil {
-			return err
-		}
-		if s.err != nil {
+		err := check()
+		if s.err != nil { // the cause of what was counted wrong
 			return s.err
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -43,10 +44,7 @@ func (s *State) checkSupply() error {
 	if counted != s.head.Supply {
 		return fmt.Errorf("%w: counted %+v, kept %+v", ErrInvariant, counted, s.head.Supply)
 	}
-	if err := counted.Check(); err != nil {
-		return err
-	}
-	return nil
+	return counted.Check()
 }
 
 // Check returns ErrInvariant unless balances + deposits + prepaid fees + bonds =

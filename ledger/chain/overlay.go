@@ -44,9 +44,9 @@ func (o *Overlay) Iterate(prefix []byte, fn func(key, value []byte) bool) {
 	}
 	slices.Sort(changed)
 	more := true
-	// emit calls fn for the changes below a key of the base; "" is all of them.
-	emit := func(below string) {
-		for more && len(changed) > 0 && (below == "" || changed[0] < below) {
+	// emit calls fn for the changes below a key of the base, or for all.
+	emit := func(all bool, below string) {
+		for more && len(changed) > 0 && (all || changed[0] < below) {
 			if v := o.changes[changed[0]]; v != nil {
 				more = fn([]byte(changed[0]), v)
 			}
@@ -54,13 +54,13 @@ func (o *Overlay) Iterate(prefix []byte, fn func(key, value []byte) bool) {
 		}
 	}
 	o.base.Iterate(prefix, func(key, value []byte) bool {
-		emit(string(key))
+		emit(false, string(key))
 		if _, ok := o.changes[string(key)]; more && !ok {
 			more = fn(key, value)
 		}
 		return more
 	})
-	emit("")
+	emit(true, "")
 }
 
 // Flush writes the changes into the base, in order of keys, and forgets them.
