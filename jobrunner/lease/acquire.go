@@ -1,0 +1,463 @@
+package lease
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/pricing"
+	"github.com/zennet/zennet/provider/contract"
+	"github.com/zennet/zennet/provider/peer"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// Request asks for containers.
+type Request struct {
+	Job          string
+	Spec         protocol.Spec
+	Count        int
+	MaxRate      types.Amount // nXEN an hour and container; 0 = no limit but the budget
+	Deny         []types.Address
+	Avoid        []types.Address // only where nobody else offers
+	MinProviders int
+	Budget       types.Amount // of the whole job, fees included
+	Since        time.Time    // leases of the job opened from here on count against Budget
+	Seconds      uint32       // how long a lease is expected to last
+	Deadline     time.Time    // when to give up
+	Info         string       // for people, in the announcement
+}
+
+// offer is a provider that waits for an answer.
+type offer struct {
+	s    *session
+	caps protocol.Capabilities
+}
+
+// request is an Acquire at work.
+type request struct {
+	Request
+	m        *Market
+	purse    *purse
+	programs map[string]string // versions that the job's leases must have; nil = none yet
+
+	wake chan struct{} // capacity 1
+
+	mu      sync.Mutex
+	offers  []offer
+	refused []string // why offers were not taken
+	pending map[*session]bool
+	ready   []*Lease // usable, not handed over yet
+	given   int
+	broke   error // ErrNotAffordable, once met
+	first   time.Time
+	heard   map[types.Address]bool
+}
+
+// Acquire announces what is wanted and hands containers to each, one after
+// another, as they become ready. It returns nil when there are Count of them;
+// ErrNotAffordable or ErrNoOffers, with a sentence, when no more will come.
+func (m *Market) Acquire(ctx context.Context, r Request, each func(*Lease)) error {
+	q, err := m.newRequest(r)
+	if err != nil {
+		return err
+	}
+	ann, err := q.announce(ctx)
+	if err != nil {
+		return err
+	}
+	defer q.withdraw(ann)
+	return q.run(ctx, each)
+}
+
+func (m *Market) newRequest(r Request) (*request, error) {
+	p, err := m.purseOf(r.Job, r.Budget, r.Since)
+	if err != nil {
+		return nil, err
+	}
+	q := &request{Request: r, m: m, purse: p, wake: make(chan struct{}, 1), pending: map[*session]bool{}, heard: map[types.Address]bool{}}
+	leases, err := m.cfg.Journal.Leases(r.Job, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range leases {
+		if !l.Opened.Before(r.Since) && len(l.Programs) > 0 {
+			q.programs = l.Programs
+		}
+	}
+	return q, nil
+}
+
+// announce puts the announcement on the ledger and opens the request for offers.
+func (q *request) announce(ctx context.Context) (types.Hash, error) {
+	m := q.m
+	lifetime := max(q.Deadline.Sub(m.cfg.Now()), 0) + 5*time.Second
+	body := types.Encode(&protocol.Ann{Spec: q.Spec, Count: uint16(min(q.Count, 1<<15)), Addrs: peer.Addrs(m.cfg.Host), LeaseSeconds: q.Seconds,
+		IntervalSeconds: int32(m.cfg.Interval / time.Second), MaxRate: q.MaxRate, Deadline: q.Deadline.Unix() + 1, Info: q.Info})
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	tx, err := m.cfg.Ledger.Prepare(ctx, m.cfg.Key, chain.Body{Announce: &chain.Announce{Body: body,
+		LifetimeSeconds: min(uint32(lifetime/time.Second), m.cfg.Ledger.Params().MaxAnnouncementSeconds)}})
+	if err != nil {
+		return types.Hash{}, fmt.Errorf("announce: %w", err)
+	}
+	if err := errors.Join(q.purse.take(tx.Body.Fee, "the announcement"), m.afford(ctx, tx.Body.Fee)); err != nil {
+		m.cfg.Ledger.Discard(tx)
+		return types.Hash{}, err
+	}
+	id := tx.ID()
+	m.mu.Lock()
+	m.requests[id] = q
+	m.mu.Unlock()
+	if _, err := m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+		m.mu.Lock()
+		delete(m.requests, id)
+		m.mu.Unlock()
+		return id, fmt.Errorf("announce: %w", err)
+	}
+	return id, nil
+}
+
+// withdraw ends the request: offers that still wait are declined. The
+// announcement itself is taken off the ledger where it would stay for long.
+func (q *request) withdraw(id types.Hash) {
+	m := q.m
+	m.mu.Lock()
+	delete(m.requests, id)
+	m.mu.Unlock()
+	q.mu.Lock()
+	offers := q.offers
+	q.offers = nil
+	q.mu.Unlock()
+	for _, o := range offers {
+		q.decline(o.s, "filled")
+	}
+	if q.Deadline.Sub(m.cfg.Now()) < 30*time.Second {
+		return
+	}
+	m.begin(func() {
+		ctx, cancel := context.WithTimeout(m.ctx, ledgerTimeout)
+		defer cancel()
+		tx, err := m.cfg.Ledger.Prepare(ctx, m.cfg.Key, chain.Body{Withdraw: &chain.Withdraw{Announcement: id}})
+		if err != nil {
+			return
+		}
+		if q.purse.take(tx.Body.Fee, "the withdrawal") != nil {
+			m.cfg.Ledger.Discard(tx)
+			return
+		}
+		if _, err := m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+			m.log.Info("announcement not withdrawn", "err", err)
+		}
+	})
+}
+
+// offer takes a provider's offer (called by its session).
+func (q *request) offer(s *session, caps protocol.Capabilities) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	reason := q.unfit(s.provider, caps)
+	if reason == "" && len(q.offers) >= maxOffers {
+		reason = "too many offers"
+	}
+	q.heard[s.provider] = true
+	if reason != "" {
+		q.refuse(s.provider, reason)
+		q.decline(s, reason)
+		return
+	}
+	if q.first.IsZero() {
+		q.first = time.Now()
+	}
+	q.offers = append(q.offers, offer{s, caps})
+	q.nudge()
+}
+
+// decline tells a session that its offer is not taken. It does not wait for the
+// session's goroutine, which may be the caller.
+func (q *request) decline(s *session, reason string) {
+	q.m.begin(func() { s.tell(contract.Decline{At: s.at(), Reason: reason}) })
+}
+
+func (q *request) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *request) refuse(provider types.Address, reason string) {
+	if len(q.refused) < 64 {
+		q.refused = append(q.refused, provider.Short()+": "+reason)
+	}
+}
+
+// unfit says why an offer cannot be taken, or "".
+func (q *request) unfit(provider types.Address, caps protocol.Capabilities) string {
+	if slices.Contains(q.Deny, provider) {
+		return "denied by the job"
+	}
+	for _, p := range q.Spec.Programs {
+		have, ok := caps.Programs[p]
+		if !ok {
+			return "has no " + p
+		}
+		if want, fixed := q.programs[p]; fixed && want != have {
+			return fmt.Sprintf("has %s %s, the job's other leases have %s", p, have, want)
+		}
+	}
+	return ""
+}
+
+// unaffordable notes that another lease cannot be paid for.
+func (q *request) unaffordable(err error) {
+	if q == nil || !errors.Is(err, ErrNotAffordable) {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.broke = err
+	q.nudge()
+}
+
+// over notes that a session has ended (called by its goroutine at its end).
+func (q *request) over(s *session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pending[s] {
+		delete(q.pending, s)
+		q.refuse(s.provider, s.view.Load().reason)
+	}
+	q.offers = slices.DeleteFunc(q.offers, func(o offer) bool { return o.s == s })
+	q.nudge()
+}
+
+// usable notes that a container is ready.
+func (q *request) usable(l *Lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.pending, l.s)
+	q.ready = append(q.ready, l)
+	q.nudge()
+}
+
+// run chooses among offers until there are enough.
+func (q *request) run(ctx context.Context, each func(*Lease)) error {
+	deadline := time.NewTimer(time.Until(q.Deadline))
+	defer deadline.Stop()
+	gather := time.NewTicker(max(q.m.cfg.Gather/4, 10*time.Millisecond))
+	defer gather.Stop()
+	late := false
+	for {
+		q.mu.Lock()
+		ready := q.ready
+		q.ready = nil
+		q.given += len(ready)
+		given, pending := q.given, len(q.pending)
+		q.mu.Unlock()
+		for _, l := range ready {
+			each(l)
+		}
+		if given >= q.Count {
+			return nil
+		}
+		if !late {
+			q.choose()
+			q.mu.Lock()
+			pending = len(q.pending)
+			q.mu.Unlock()
+		}
+		q.mu.Lock()
+		broke := q.broke
+		q.mu.Unlock()
+		switch {
+		case pending > 0:
+		case broke != nil:
+			return broke
+		case late:
+			return q.nobody()
+		}
+		select {
+		case <-q.wake:
+		case <-gather.C:
+		case <-deadline.C:
+			late = true
+		case <-q.m.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			q.leave("no longer wanted")
+			return ctx.Err()
+		}
+	}
+}
+
+// leave ends the sessions that are not ready yet, and those that became ready
+// and were not handed over.
+func (q *request) leave(reason string) {
+	q.mu.Lock()
+	var sessions []*session
+	for s := range q.pending {
+		sessions = append(sessions, s)
+	}
+	for _, l := range q.ready {
+		sessions = append(sessions, l.s)
+	}
+	q.mu.Unlock()
+	for _, s := range sessions {
+		s.tell(contract.Leave{At: s.at(), Reason: reason})
+	}
+}
+
+// nobody says what was asked and what was offered.
+func (q *request) nobody() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "wanted %d more of: %s", q.Count-q.given, describe(q.Spec))
+	if q.MaxRate > 0 {
+		fmt.Fprintf(&b, ", at most %s an hour", q.MaxRate)
+	}
+	switch {
+	case len(q.heard) == 0:
+		b.WriteString("; no provider answered the announcement")
+	case len(q.refused) > 0:
+		fmt.Fprintf(&b, "; %d providers answered: %s", len(q.heard), strings.Join(slices.Compact(q.refused), "; "))
+	default:
+		fmt.Fprintf(&b, "; %d providers answered, fewer than providers.min allows", len(q.heard))
+	}
+	return fmt.Errorf("%w: %s", ErrNoOffers, b.String())
+}
+
+func describe(s protocol.Spec) string {
+	text := fmt.Sprintf("%g cpu, %d MiB memory, %d MiB disk, image %s", float64(s.MilliCPU)/1000, s.Memory>>20, s.Disk>>20, s.Image)
+	if len(s.Programs) > 0 {
+		text += " with " + strings.Join(s.Programs, ", ")
+	}
+	return text
+}
+
+// choose takes as many of the waiting offers as are still wanted: spread over
+// providers first, then the cheapest.
+func (q *request) choose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	want := q.Count - q.given - len(q.pending) - len(q.ready)
+	if len(q.offers) == 0 || want <= 0 || q.broke != nil || time.Since(q.first) < q.m.cfg.Gather && len(q.offers) < maxOffers {
+		return
+	}
+	held := q.m.held(q.Job)
+	for ; want > 0; want-- {
+		i := q.best(held, want)
+		if i < 0 {
+			return
+		}
+		o := q.offers[i]
+		q.offers = slices.Delete(q.offers, i, i+1)
+		terms, err := q.terms(o.caps, want)
+		if err != nil {
+			q.broke = err
+			q.nudge()
+			q.decline(o.s, "not affordable")
+			return
+		}
+		choice := contract.Choose{At: o.s.at(), Terms: terms}
+		rand.Read(choice.Nonce[:])
+		held[o.s.provider]++
+		q.pending[o.s] = true
+		if q.programs == nil && len(o.caps.Programs) > 0 {
+			q.programs = maps.Clone(o.caps.Programs)
+			q.drop()
+		}
+		o.s.tell(choice)
+	}
+}
+
+// drop declines the waiting offers that do not fit any more.
+func (q *request) drop() {
+	kept := q.offers[:0]
+	for _, o := range q.offers {
+		if reason := q.unfit(o.s.provider, o.caps); reason != "" {
+			q.refuse(o.s.provider, reason)
+			q.decline(o.s, reason)
+			continue
+		}
+		kept = append(kept, o)
+	}
+	q.offers = kept
+}
+
+// best is the index of the offer to take next, or -1: one of a provider with the
+// fewest leases of this job, not to be avoided, the cheapest. Where as many
+// distinct providers are still missing as containers, a known one will not do.
+func (q *request) best(held map[types.Address]int, want int) int {
+	order := make([]int, len(q.offers))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool {
+		x, y := q.offers[order[a]], q.offers[order[b]]
+		if ax, ay := slices.Contains(q.Avoid, x.s.provider), slices.Contains(q.Avoid, y.s.provider); ax != ay {
+			return ay
+		}
+		if hx, hy := held[x.s.provider], held[y.s.provider]; hx != hy {
+			return hx < hy
+		}
+		return x.caps.MaxRate < y.caps.MaxRate
+	})
+	for _, i := range order {
+		if held[q.offers[i].s.provider] > 0 && q.MinProviders-len(held) >= want {
+			continue
+		}
+		return i
+	}
+	return -1
+}
+
+// held counts a job's live leases by provider.
+func (m *Market) held(job string) map[types.Address]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[types.Address]int{}
+	for _, s := range m.sessions {
+		if v := s.view.Load(); s.job == job && v.phase != contract.Closing {
+			out[s.provider]++
+		}
+	}
+	return out
+}
+
+// terms is what is offered to a provider, want containers being still missing.
+func (q *request) terms(caps protocol.Capabilities, want int) (protocol.Terms, error) {
+	m := q.m
+	t := protocol.Terms{Rates: caps.Rates, MaxRate: caps.MaxRate, IntervalSeconds: int32(m.cfg.Interval / time.Second),
+		GraceSeconds: uint32(m.cfg.Grace / time.Second), TolerancePPM: m.cfg.TolerancePPM,
+		Expiry: m.cfg.Now().Add(m.cfg.Lifetime).Unix()}
+	if q.MaxRate > 0 && caps.MaxRate > q.MaxRate {
+		t.MaxRate, t.Rates = q.MaxRate, pricing.Rates{}
+		for c, r := range caps.Rates {
+			n, err := types.Amount(r.NXEN).MulDiv(uint64(q.MaxRate), uint64(caps.MaxRate))
+			if err != nil {
+				return t, err
+			}
+			t.Rates[c] = pricing.Rate{NXEN: uint64(n), Per: r.Per}
+		}
+	}
+	least := contract.MinDeposit(t)
+	fee := chain.FeeOf(m.cfg.Ledger.Params(), chain.Body{Open: &chain.Open{Deposit: least, Expiry: t.Expiry}}, m.cfg.Now().Unix())
+	left := q.purse.available()
+	if need, err := least.Add(fee); err != nil || need > left {
+		return t, fmt.Errorf("%w: a lease at %s an hour needs a deposit of %s and %s of fees, %s of the budget of %s is left",
+			ErrNotAffordable, t.MaxRate, least, fee, left, q.Budget)
+	}
+	share := left / types.Amount(want)
+	t.Deposit = max(least, min(contract.Earned(t.MaxRate, int64(m.cfg.Service)), share-min(share, 4*fee)))
+	return t, nil
+}

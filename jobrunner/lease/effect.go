@@ -1,0 +1,276 @@
+package lease
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/client"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/contract"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// openChannel reserves the money and signs OPEN; nothing is sent.
+func (s *session) openChannel(ctx context.Context, e contract.OpenChannel) contract.Event {
+	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{Open: &chain.Open{
+		Payee: e.Contract.Provider, Contract: e.Contract.ID(), Deposit: e.Deposit, Expiry: e.Expiry}})
+	if err != nil {
+		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
+	}
+	if err := s.reserve(ctx, e.Deposit, tx.Body.Fee, "a deposit"); err != nil {
+		s.m.cfg.Ledger.Discard(tx)
+		s.request.unaffordable(err)
+		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
+	}
+	return contract.OpenPrepared{At: s.at(), Channel: chain.ChannelID(s.m.cfg.Ledger.LedgerID(), s.m.cfg.Key.Address(), tx.Body.Nonce),
+		Tx: chain.EncodeTx(tx)}
+}
+
+// reserve takes a deposit and its fee from the purse, and checks that the
+// account holds them.
+func (s *session) reserve(ctx context.Context, deposit, fee types.Amount, what string) error {
+	sum, err := deposit.Add(fee)
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrNotAffordable, err)
+	}
+	if err := s.purse.take(sum, what); err != nil {
+		return err
+	}
+	if err := s.m.afford(ctx, sum); err != nil {
+		s.purse.giveBack(sum)
+		return err
+	}
+	s.money.Lock()
+	s.locked += deposit
+	s.fees += fee
+	s.money.Unlock()
+	return nil
+}
+
+// release gives a deposit back whose transaction will never take effect. Its fee
+// may have been charged all the same, and stays taken.
+func (s *session) release(deposit types.Amount) {
+	s.purse.giveBack(deposit)
+	s.money.Lock()
+	s.locked -= min(deposit, s.locked)
+	s.money.Unlock()
+}
+
+// broadcast sends a stored transaction and waits until it is final and proven.
+func (s *session) broadcast(ctx context.Context, e contract.Broadcast) contract.Event {
+	failed := func(err error, rejected bool) contract.Event {
+		if e.TopUp {
+			return contract.TopUpFailed{At: s.at(), Reason: err.Error(), Rejected: rejected}
+		}
+		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: rejected}
+	}
+	tx, err := chain.DecodeTx(e.Tx)
+	if err != nil {
+		return failed(err, true)
+	}
+	receipt, err := s.m.cfg.Ledger.Broadcast(ctx, tx)
+	if err != nil {
+		rejected := errors.Is(err, client.ErrRejected)
+		if rejected {
+			deposit := types.Amount(0)
+			if tx.Body.Open != nil {
+				deposit = tx.Body.Open.Deposit
+			} else if tx.Body.TopUp != nil {
+				deposit = tx.Body.TopUp.Amount
+			}
+			s.release(deposit)
+		}
+		return failed(err, rejected)
+	}
+	id := chain.ChannelID(s.m.cfg.Ledger.LedgerID(), tx.Body.From, tx.Body.Nonce)
+	if tx.Body.TopUp != nil {
+		id = tx.Body.TopUp.Channel
+	}
+	if seen := s.verify(ctx, id, receipt.Tx, receipt.Height); seen != nil {
+		return seen
+	}
+	return failed(fmt.Errorf("the channel could not be read"), false)
+}
+
+// verify reads the channel with its proof; nil where the ledger does not answer,
+// the machine asks again.
+func (s *session) verify(ctx context.Context, id, tx types.Hash, height int64) contract.Event {
+	p, header, err := s.m.proven(ctx, id)
+	if err != nil {
+		s.m.log.Info("channel not read", "channel", id.Short(), "err", err)
+		return nil
+	}
+	return contract.ChannelSeen{At: s.at(), Channel: p, Header: header, Tx: tx, Height: height}
+}
+
+// prepareTopUp reserves the money and signs TOP-UP; nothing is sent.
+func (s *session) prepareTopUp(ctx context.Context, e contract.PrepareTopUp) contract.Event {
+	// What the budget leaves must do, as long as it buys anything.
+	amount := min(e.Amount, s.purse.available())
+	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: amount, Expiry: e.Expiry}})
+	if err != nil {
+		return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
+	}
+	if amount < e.Amount && amount > tx.Body.Fee {
+		s.m.cfg.Ledger.Discard(tx)
+		amount -= tx.Body.Fee
+		if tx, err = s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: amount, Expiry: e.Expiry}}); err != nil {
+			return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
+		}
+	}
+	if err := s.reserve(ctx, amount, tx.Body.Fee, "a top-up"); err != nil {
+		s.m.cfg.Ledger.Discard(tx)
+		return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
+	}
+	return contract.TopUpPrepared{At: s.at(), Amount: amount, Expiry: e.Expiry, Tx: chain.EncodeTx(tx)}
+}
+
+// watch tells when the channel has left the ledger. The wait has no deadline but
+// the session's own: a lost provider may settle any time before the expiry.
+func (s *session) watch(channel types.Hash) {
+	if s.watching {
+		return
+	}
+	s.watching = true
+	s.m.begin(func() {
+		ctx, cancel := context.WithCancel(s.m.ctx)
+		defer cancel()
+		for {
+			end, err := s.m.awaitSettlement(ctx, channel)
+			if err == nil {
+				s.tell(contract.Settled{At: s.at(), Tx: end.tx, Height: end.height, Claim: end.claim, Refund: end.refund})
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			s.m.log.Info("settlement not read", "channel", channel.Short(), "err", err)
+			select {
+			case <-s.m.blocks.next():
+			case <-time.After(time.Second):
+			case <-s.ended:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// refund takes the deposit back after expiry.
+func (s *session) refund(ctx context.Context, channel types.Hash) contract.Event {
+	_, err := s.m.cfg.Ledger.Submit(ctx, s.m.cfg.Key, chain.Body{Refund: &chain.Refund{Channel: channel}})
+	if err != nil {
+		return contract.SettleFailed{At: s.at(), Reason: err.Error()}
+	}
+	return nil // the watch tells of it
+}
+
+// settleAccount gives back what was locked and not claimed.
+func (s *session) settleAccount(e contract.Done) {
+	s.money.Lock()
+	back := s.locked - min(e.Claim, s.locked)
+	s.locked = 0
+	s.money.Unlock()
+	s.purse.giveBack(back)
+}
+
+// publishReceipt puts the verdict of a settled lease on the ledger, once
+// (PROTOCOL.md 4.3), where the budget allows its fee.
+func (s *session) publishReceipt() {
+	r := s.state.Record
+	ctx, cancel := context.WithTimeout(s.m.ctx, ledgerTimeout)
+	defer cancel()
+	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{Receipt: &chain.Receipt{Channel: r.Channel,
+		Lease: types.HashOf("lease-record", types.Encode(r)), Verdict: s.verdict(r), Expiry: s.m.cfg.Now().Add(receiptLife).Unix()}})
+	if err != nil {
+		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
+		return
+	}
+	if err := s.reserve(ctx, 0, tx.Body.Fee, "a receipt"); err != nil {
+		s.m.cfg.Ledger.Discard(tx)
+		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
+		return
+	}
+	if err := s.save(r); err != nil { // the fee counts before it is spent
+		s.m.cfg.Ledger.Discard(tx)
+		return
+	}
+	if _, err := s.m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
+	}
+}
+
+// receiptLife is how long a receipt stays on the ledger.
+const receiptLife = 30 * 24 * time.Hour
+
+// measure asks the worker for its counters; where it does not answer in time,
+// the machine goes by the provider's word within its bounds.
+func (i *insider) measure(ctx context.Context) contract.Event {
+	s := i.session
+	reading, err := i.read(ctx)
+	e := contract.Inside{At: s.at(), StagedIn: s.lease.stagedIn.Load(), StagedOut: s.lease.stagedOut.Load()}
+	if err != nil {
+		s.m.log.Debug("no reading from inside", "provider", s.provider, "err", err)
+		return e
+	}
+	e.TimeNS, e.Usage = reading.TimeNS, reading.Usage
+	return e
+}
+
+func (i *insider) read(ctx context.Context) (*protocol.Reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, measureWait)
+	defer cancel()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.conn == nil {
+		conn, err := i.session.lease.Worker(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := protocol.WriteMessage(conn, &protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeMeasure}); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		i.conn, i.in = conn, bufio.NewReader(conn)
+	}
+	stop := context.AfterFunc(ctx, func() { i.interrupt() })
+	defer stop()
+	i.seq++
+	if err := protocol.WriteMessage(i.conn, &protocol.Measure{Seq: i.seq}); err != nil {
+		i.drop()
+		return nil, err
+	}
+	r, err := protocol.Read[protocol.Reading](i.in)
+	if err == nil && r.Seq != i.seq {
+		err = fmt.Errorf("reading %d, asked for %d", r.Seq, i.seq)
+	}
+	if err != nil {
+		i.drop()
+	}
+	return r, err
+}
+
+// interrupt ends a read that waits; the reader drops the connection.
+func (i *insider) interrupt() {
+	if d, ok := i.conn.(interface{ SetDeadline(time.Time) error }); ok {
+		d.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+func (i *insider) drop() {
+	i.conn.Close()
+	i.conn = nil
+}
+
+func (i *insider) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.conn != nil {
+		i.drop()
+	}
+}
