@@ -123,7 +123,8 @@ type Kill struct {
 	GraceSeconds uint32 `cbor:"2,keyasint"`
 }
 
-// Release forgets an ended task and deletes its scratch folder.
+// Release forgets a task and deletes its scratch folder: at once where it has
+// ended, else when it ends.
 type Release struct {
 	ID string `cbor:"1,keyasint"`
 }

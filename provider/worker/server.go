@@ -305,6 +305,9 @@ func (s *Server) run(r protocol.Run) {
 		t.exited = exited
 		close(t.done)
 		s.emit(exited)
+		if t.released {
+			s.discard(t)
+		}
 	}()
 }
 
@@ -327,22 +330,30 @@ func (s *Server) kill(id string, graceSeconds uint32) {
 	}
 }
 
-// release forgets an ended task once its files are gone.
+// release forgets a task once it has ended and its files are gone.
 func (s *Server) release(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tasks[id]
-	if t == nil || t.exited == nil || t.released {
+	if t == nil || t.released {
 		return
 	}
 	t.released = true
+	if t.exited != nil {
+		s.discard(t)
+	}
+}
+
+// discard deletes what a task has left, then forgets it: until then its ID is
+// known, and a second Run of it is answered as the first was. The lock is held.
+func (s *Server) discard(t *task) {
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
 		s.clean(t)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.tasks, id)
+		delete(s.tasks, t.run.ID)
 	}()
 }
 

@@ -1,18 +1,19 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"sync"
+	"time"
 
-	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
-var errNot = errors.New("not connected")
-
 // Dial opens a new stream to the worker, past any StreamHeader.
-type Dial func(ctx context.Context) (io.ReadWriteCloser, error)
+type Dial = func(ctx context.Context) (io.ReadWriteCloser, error)
 
 // Event is a message about a task; exactly one field is set.
 type Event struct {
@@ -20,49 +21,252 @@ type Event struct {
 	Exited  *protocol.Exited
 }
 
-// Client is one control connection to a worker. It is safe for concurrent use.
-type Client struct{}
+const (
+	maxQueued = 64 << 20        // bytes waiting to be sent on the control connection
+	maxEvents = 1024            // waiting to be received; then the worker has to wait
+	stall     = 2 * time.Minute // without a byte in a transfer under way
+	maxIdle   = 4               // fetch connections kept for the next
+)
 
-// Connect opens the control connection and reads its Greeting.
-func Connect(ctx context.Context, dial Dial) (*Client, error) { return nil, errNot }
+// Client is one control connection to a worker. It is safe for concurrent use.
+type Client struct {
+	dial   Dial
+	conn   io.ReadWriteCloser
+	tasks  []protocol.TaskInfo
+	events chan Event
+	done   chan struct{} // closed once reader and writer have ended
+	ending chan struct{} // closed by the first fail
+
+	mu       sync.Mutex
+	more     sync.Cond
+	queue    []byte
+	err      error
+	seq      uint64
+	readings map[uint64]chan protocol.Reading
+	idle     []*fetcher
+}
+
+// Connect opens the control connection and reads its Greeting. It takes the place
+// of an older one.
+func Connect(ctx context.Context, dial Dial) (*Client, error) {
+	conn, in, err := open(ctx, dial, protocol.PurposeControl)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	greeting, err := protocol.Read[protocol.Greeting](in)
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err == nil && greeting.Version != protocol.WorkerVersion {
+		err = fmt.Errorf("%w: %d, not %d", ErrVersion, greeting.Version, protocol.WorkerVersion)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("greeting of the worker: %w", err)
+	}
+	c := &Client{dial: dial, conn: conn, tasks: greeting.Tasks, events: make(chan Event, maxEvents),
+		done: make(chan struct{}), ending: make(chan struct{}), readings: map[uint64]chan protocol.Reading{}}
+	c.more.L = &c.mu
+	var both sync.WaitGroup
+	both.Go(func() { c.fail(c.read(in)) })
+	both.Go(func() { c.fail(c.write()) })
+	go func() {
+		both.Wait()
+		close(c.events)
+		close(c.done)
+	}()
+	return c, nil
+}
+
+// open dials and says what the connection is for.
+func open(ctx context.Context, dial Dial, purpose string) (io.ReadWriteCloser, *bufio.Reader, error) {
+	conn, err := dial(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("dial the worker: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	err = protocol.WriteMessage(conn, &protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: purpose})
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("greet the worker: %w", err)
+	}
+	return conn, bufio.NewReaderSize(conn, 64<<10), nil
+}
 
 // Tasks is what the worker held when the connection began.
-func (c *Client) Tasks() []protocol.TaskInfo { return nil }
+func (c *Client) Tasks() []protocol.TaskInfo { return c.tasks }
 
-// Run asks for a task. It returns once the request is queued; Started and Exited come as events.
-func (c *Client) Run(r protocol.Run) error { return errNot }
+// Run asks for a task. It returns once the request is queued; Started and Exited
+// come as events.
+func (c *Client) Run(r protocol.Run) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	return c.send(&r)
+}
 
 // Kill ends a task: TERM, and KILL after graceSeconds. Exited follows.
-func (c *Client) Kill(id string, graceSeconds uint32) error { return errNot }
+func (c *Client) Kill(id string, graceSeconds uint32) error {
+	return c.send(&protocol.Kill{ID: id, GraceSeconds: graceSeconds})
+}
 
-// Release makes the worker forget an ended task and delete its files.
-func (c *Client) Release(id string) error { return errNot }
+// Release makes the worker forget a task and delete its files: at once where it
+// has ended, else when it ends.
+func (c *Client) Release(id string) error { return c.send(&protocol.Release{ID: id}) }
 
-// Events delivers what happens to tasks, in order. It is closed when the connection ends.
-func (c *Client) Events() <-chan Event { return nil }
+// Events delivers what happens to tasks, in order. It is closed when the
+// connection ends. Who does not receive holds up the connection.
+func (c *Client) Events() <-chan Event { return c.events }
 
 // Measure asks for a reading from inside the container.
 func (c *Client) Measure(ctx context.Context) (protocol.Reading, error) {
-	return protocol.Reading{}, errNot
-}
-
-// Logs streams a task's output over a connection of its own.
-func (c *Client) Logs(ctx context.Context, l protocol.Logs) (io.ReadCloser, error) {
-	return nil, errNot
-}
-
-// Fetch copies size bytes of something of an ended task to w and verifies them:
-// chunks are the SHA-256 of every protocol.ChunkSize bytes; for a stream or a
-// manifest, chunks is the one hash of the whole.
-func (c *Client) Fetch(ctx context.Context, id string, what uint8, path string, size uint64, chunks []types.Hash, w io.Writer) error {
-	return errNot
+	answer := make(chan protocol.Reading, 1)
+	c.mu.Lock()
+	c.seq++
+	seq := c.seq
+	c.readings[seq] = answer
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.readings, seq)
+		c.mu.Unlock()
+	}()
+	if err := c.send(&protocol.Measure{Seq: seq}); err != nil {
+		return protocol.Reading{}, err
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-c.ending:
+		return protocol.Reading{}, c.reason()
+	case <-ctx.Done():
+		return protocol.Reading{}, ctx.Err()
+	}
 }
 
 // Done is closed when the connection has ended; Err then says why.
-func (c *Client) Done() <-chan struct{} { return nil }
+func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is nil until Done is closed.
-func (c *Client) Err() error { return nil }
+// Err is nil until Done is closed; ErrClosed after Close.
+func (c *Client) Err() error {
+	select {
+	case <-c.done:
+		return c.reason()
+	default:
+		return nil
+	}
+}
 
-// Close ends the connection. Tasks go on.
-func (c *Client) Close() error { return nil }
+func (c *Client) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection and waits for that. Tasks go on.
+func (c *Client) Close() error {
+	c.fail(ErrClosed)
+	<-c.done
+	return nil
+}
+
+// fail ends the connection; the first cause stays.
+func (c *Client) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = fmt.Errorf("the worker's connection ended: %w", io.ErrUnexpectedEOF)
+	}
+	c.err = err
+	c.conn.Close()
+	for _, f := range c.idle {
+		f.conn.Close()
+	}
+	c.idle = nil
+	c.more.Signal()
+	close(c.ending)
+}
+
+func (c *Client) send(m protocol.Message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if len(c.queue) > maxQueued {
+		return fmt.Errorf("%w: %d bytes are waiting", ErrQueue, len(c.queue))
+	}
+	queue, err := protocol.AppendFrame(c.queue, m)
+	if err != nil {
+		return err
+	}
+	c.queue = queue
+	c.more.Signal()
+	return nil
+}
+
+// write sends what is queued; all that came during one write goes out in the next.
+func (c *Client) write() error {
+	var out []byte
+	for {
+		c.mu.Lock()
+		for len(c.queue) == 0 && c.err == nil {
+			c.more.Wait()
+		}
+		if c.err != nil {
+			c.mu.Unlock()
+			return nil
+		}
+		out, c.queue = c.queue, out[:0]
+		c.mu.Unlock()
+		// A worker always reads; what it has not taken after this time it never will.
+		timer := time.AfterFunc(stall, func() { c.fail(ErrStalled) })
+		_, err := c.conn.Write(out)
+		timer.Stop()
+		if err != nil {
+			return err
+		}
+		if cap(out) > 1<<20 {
+			out = nil
+		}
+	}
+}
+
+func (c *Client) read(in io.Reader) error {
+	for {
+		m, err := protocol.ReadMessage(in)
+		if err != nil {
+			return err
+		}
+		var ev Event
+		switch m := m.(type) {
+		case *protocol.Started:
+			ev.Started = m
+		case *protocol.Exited:
+			ev.Exited = m
+		case *protocol.Reading:
+			c.mu.Lock()
+			answer := c.readings[m.Seq]
+			delete(c.readings, m.Seq)
+			c.mu.Unlock()
+			if answer != nil {
+				answer <- *m
+			}
+			continue
+		default:
+			return fmt.Errorf("%w: %T from a worker", protocol.ErrKind, m)
+		}
+		select {
+		case c.events <- ev:
+		case <-c.ending:
+			return nil
+		}
+	}
+}
