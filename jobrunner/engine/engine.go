@@ -2,12 +2,18 @@ package engine
 
 import (
 	"context"
-	"io"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
 )
 
@@ -16,13 +22,28 @@ type Config struct {
 	Journal *journal.Journal
 	Market  Market      // Direct(…) over a *lease.Market
 	Blobs   *blob.Store // the publisher's own: outputs, manifests
-	Home    string      // ZENNET_HOME, for temporary files
 	Log     *slog.Logger
 	Now     func() time.Time // nil = time.Now
 }
 
 // Engine runs jobs until Close. Its methods may be called from any goroutine.
-type Engine struct{}
+type Engine struct {
+	journal *journal.Journal
+	market  Market
+	blobs   *blob.Store
+	log     *slog.Logger
+	now     func() time.Time
+
+	ctx        context.Context
+	cancel     context.CancelFunc
+	background sync.WaitGroup // leases being closed, logs being followed
+
+	admit  sync.Mutex // one job is started at a time
+	mu     sync.Mutex
+	runs   map[string]*run
+	idle   chan struct{} // closed while no job runs
+	closed bool
+}
 
 // Submission is a job that somebody wants done.
 type Submission struct {
@@ -51,49 +72,286 @@ type Submitted struct {
 }
 
 // New makes an engine. Nothing runs before Recover or Submit.
-func New(c Config) (*Engine, error) { return nil, ErrClosed }
+func New(c Config) (*Engine, error) {
+	if c.Journal == nil || c.Market == nil || c.Blobs == nil {
+		return nil, errors.New("engine: journal, market and blobs are needed")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, log: c.Log, now: c.Now, runs: map[string]*run{}, idle: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	close(e.idle)
+	return e, nil
+}
 
 // Submit plans a job and starts it, attaches to it, or says that it is done.
 // A job that cannot be planned is the planner's error, and ErrInvalid: nothing was spent.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
-	return Submitted{}, ErrClosed
+	p, err := e.plan(s.Job, s.Dir)
+	if err != nil {
+		return Submitted{}, err
+	}
+	e.admit.Lock()
+	defer e.admit.Unlock()
+	out := Submitted{ID: p.id, State: SubmittedNew, Outputs: p.outputs}
+	e.mu.Lock()
+	running := e.runs[p.id]
+	e.mu.Unlock()
+	if running != nil {
+		p.inputs.root.Close()
+		return Submitted{p.id, SubmittedRunning, running.outputs}, nil
+	}
+	old, err := e.journal.Job(p.id)
+	known := err == nil
+	switch {
+	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && isFolder(p.outputs):
+		p.inputs.root.Close()
+		return Submitted{p.id, SubmittedDone, old.Outputs}, nil
+	case known:
+		out.State = SubmittedResumed
+	case !errors.Is(err, journal.ErrNotFound):
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	if err := e.begin(p, s, &old, known); err != nil {
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	return out, nil
 }
 
-// Recover goes on with the jobs and leases that the journal calls unfinished; it
-// returns when each is running again. Call it once, before Submit.
-func (e *Engine) Recover(ctx context.Context) error { return ErrClosed }
+func isFolder(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
+}
+
+// begin journals a new run of a job and starts it.
+func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) error {
+	if !known {
+		old = nil
+	}
+	now := e.now()
+	job, err := p.record(old, s.Source, s.Again, now)
+	if err != nil {
+		return err
+	}
+	rows, taken, err := e.takeOver(p, s.Again, now)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows { // nothing of these may go while the job runs
+		e.pin(p.id, r.Tree)
+	}
+	if err := e.journal.StartJob(job, rows); err != nil {
+		return err
+	}
+	r, err := e.start(p, job, rows, nil)
+	if err != nil {
+		job.State, job.Cause, job.Message, job.Ended = journal.JobFailed, journal.CauseInvalid, err.Error(), e.now()
+		return errors.Join(err, e.journal.SaveJob(job))
+	}
+	if err := r.paper.again(taken); err != nil {
+		r.log.Warn("results' folder", "err", err)
+	}
+	return e.launch(r)
+}
+
+// launch makes a run known and starts its loop.
+func (e *Engine) launch(r *run) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		r.cancel() // its loop lets go of everything
+	}
+	if len(e.runs) == 0 {
+		e.idle = make(chan struct{})
+	}
+	e.runs[r.id] = r
+	go r.main()
+	if e.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// forget takes a run that has ended out of the list.
+func (e *Engine) forget(r *run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[r.id] == r {
+		if delete(e.runs, r.id); len(e.runs) == 0 {
+			close(e.idle)
+		}
+	}
+}
+
+// pin keeps a tree of a running job from being evicted.
+func (e *Engine) pin(job string, tree types.Hash) {
+	if tree.IsZero() {
+		return
+	}
+	e.blobs.Pin(job, tree)
+	data, err := e.blobs.Get(tree)
+	if err != nil {
+		return
+	}
+	if m, err := blob.DecodeManifest(data); err == nil {
+		for _, f := range m.Files {
+			e.blobs.Pin(job, f.Chunks...)
+		}
+	}
+}
+
+// find returns a job that runs, or the record of one that does not.
+func (e *Engine) find(id string) (*run, journal.Job, error) {
+	e.mu.Lock()
+	r := e.runs[id]
+	e.mu.Unlock()
+	if r != nil {
+		return r, journal.Job{}, nil
+	}
+	b, err := e.journal.Job(id)
+	if errors.Is(err, journal.ErrNotFound) {
+		err = fmt.Errorf("%w: job %s", ErrNotFound, id)
+	}
+	return nil, b, err
+}
 
 // Cancel ends a job: running tasks get TERM and leave their checkpoints, leases
 // are settled. It returns at once; Watch and Wait tell the end. An ended job is
 // left as it is. ErrNotFound.
-func (e *Engine) Cancel(ctx context.Context, id string) error { return ErrClosed }
+func (e *Engine) Cancel(ctx context.Context, id string) error {
+	r, b, err := e.find(id)
+	if err != nil || r == nil && b.State.Ended() {
+		return err
+	}
+	if r == nil {
+		return fmt.Errorf("%w: job %s is not running here", ErrNotFound, id)
+	}
+	r.record(func(b *journal.Job) {
+		if !b.State.Ended() && b.State != journal.JobSettling {
+			b.Cause = journal.CauseCancelled
+		}
+	})
+	r.tell(note{event: schedule.Cancel{Now: r.now()}})
+	return nil
+}
 
 // Status is a job's status with what only a running engine knows. ErrNotFound.
-func (e *Engine) Status(id string) (journal.Status, error) { return journal.Status{}, ErrClosed }
+func (e *Engine) Status(id string) (journal.Status, error) {
+	r, _, err := e.find(id)
+	if err != nil {
+		return journal.Status{}, err
+	}
+	if r != nil {
+		if s := r.shot.Load(); s != nil {
+			return *s, nil
+		}
+	}
+	return e.journal.Status(id)
+}
 
 // Watch sends snapshots, some a second at most, the last one with a final state;
-// then, or when ctx ends, it closes the channel. A slow reader misses the old ones. ErrNotFound.
+// then, or when ctx ends, it closes the channel. A slow reader misses the old
+// ones. Where the engine closes before the job has ended, the last one is not
+// final. ErrNotFound.
 func (e *Engine) Watch(ctx context.Context, id string) (<-chan journal.Status, error) {
-	return nil, ErrClosed
+	r, _, err := e.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		return r.watchers.add(ctx), nil
+	}
+	s, err := e.journal.Status(id)
+	if err != nil {
+		return nil, err
+	}
+	ch := make(chan journal.Status, 1)
+	ch <- s
+	close(ch)
+	return ch, nil
 }
 
-// Wait returns the job's status when it has ended.
+// Wait returns the job's status when it has ended. Where the engine stops before,
+// it is ErrClosed, or what made the job stop.
 func (e *Engine) Wait(ctx context.Context, id string) (journal.Status, error) {
-	return journal.Status{}, ErrClosed
-}
-
-// Logs opens a task's output, of its latest attempt; where follow is set, it
-// goes on until the task has ended. ErrNotFound.
-func (e *Engine) Logs(ctx context.Context, id, task string, stderr, follow bool) (io.ReadCloser, error) {
-	return nil, ErrClosed
+	r, _, err := e.find(id)
+	if err != nil {
+		return journal.Status{}, err
+	}
+	if r == nil {
+		return e.journal.Status(id)
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return *r.shot.Load(), ctx.Err()
+	}
+	s := *r.shot.Load()
+	if s.Ended() {
+		return s, nil
+	}
+	if p := r.crash.Load(); p != nil {
+		return s, *p
+	}
+	return s, ErrClosed
 }
 
 // Running is the number of jobs that have not ended.
-func (e *Engine) Running() int { return 0 }
+func (e *Engine) Running() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.runs)
+}
 
 // Idle is closed when no job runs (any more); ask again after a Submit.
-func (e *Engine) Idle() <-chan struct{} { return nil }
+func (e *Engine) Idle() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.idle
+}
 
 // Close stops without ending anything: jobs and leases go on at the next
 // Recover. It waits for what runs, at most until ctx ends.
-func (e *Engine) Close(ctx context.Context) error { return nil }
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	runs := make([]*run, 0, len(e.runs))
+	for _, r := range e.runs {
+		runs = append(runs, r)
+	}
+	e.mu.Unlock()
+	e.cancel()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for _, r := range runs {
+			<-r.done
+		}
+		e.background.Wait()
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("engine: not all has stopped: %w", ctx.Err())
+	}
+}
+
+// decodeSpec reads the job that record stored.
+func decodeSpec(b journal.Job) (spec.Job, error) {
+	var job spec.Job
+	if err := json.Unmarshal(b.Spec, &job); err != nil {
+		return job, fmt.Errorf("stored job %s: %w", b.ID, err)
+	}
+	return job, nil
+}

@@ -22,6 +22,7 @@ type Request struct {
 	Since        time.Time    // leases of the job opened from here on count against Budget
 	Seconds      uint32       // how long a lease is expected to last
 	Deadline     time.Time    // when the market shall give up
+	Info         string       // for people, in the announcement
 }
 
 // Market leases containers (jobrunner/lease; Direct adapts it).

@@ -37,6 +37,7 @@ const (
 	CauseNoOffers     Cause = "no_offers"    // nobody offers it within its limits
 	CauseInvalid      Cause = "invalid"      // its inputs are gone or were changed
 	CauseInternal     Cause = "internal"     // the runner itself failed
+	CauseCancelled    Cause = "cancelled"    // somebody wanted its end; set before anything is stopped
 )
 
 // Job is a job's record.
@@ -66,21 +67,34 @@ const jobColumns = `id, name, kind, image, state, cause, message, file, source, 
 // SaveJob stores a job, replacing the record of its ID. It is durable when it
 // returns.
 func (j *Journal) SaveJob(b Job) error {
+	return j.do("job", true, b.write)
+}
+
+// StartJob stores a job's new run: its record and those of all its tasks, in one
+// transaction. It is durable when it returns.
+func (j *Journal) StartJob(b Job, tasks []Task) error {
+	return j.do("start job", true, func(tx *txn) error {
+		if err := b.write(tx); err != nil {
+			return err
+		}
+		return writeTasks(tx, b.ID, tasks)
+	})
+}
+
+func (b Job) write(tx *txn) error {
 	programs, err := json.Marshal(b.Programs)
 	if err != nil {
 		return fmt.Errorf("store job: %w", err)
 	}
-	args := []any{b.ID, bounded(b.Name), b.Kind, bounded(b.Image), string(b.State), string(b.Cause), bounded(b.Message), bounded(b.File),
+	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT (id) DO UPDATE SET name=excluded.name, kind=excluded.kind, image=excluded.image, state=excluded.state,
+		cause=excluded.cause, message=excluded.message, file=excluded.file, source=excluded.source, spec=excluded.spec,
+		dir=excluded.dir, outputs=excluded.outputs, budget=excluded.budget, run=excluded.run, tasks=excluded.tasks,
+		programs=excluded.programs, submitted=excluded.submitted, since=excluded.since, deadline=excluded.deadline,
+		ended=excluded.ended`,
+		b.ID, bounded(b.Name), b.Kind, bounded(b.Image), string(b.State), string(b.Cause), bounded(b.Message), bounded(b.File),
 		notNil(b.Source), notNil(b.Spec), b.Dir, b.Outputs, int64(b.Budget), b.Run, b.Tasks, string(programs),
-		stamp(b.Submitted), stamp(b.Since), stamp(b.Deadline), stamp(b.Ended)}
-	return j.do("job", true, func(tx *txn) error {
-		return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-			ON CONFLICT (id) DO UPDATE SET name=excluded.name, kind=excluded.kind, image=excluded.image, state=excluded.state,
-			cause=excluded.cause, message=excluded.message, file=excluded.file, source=excluded.source, spec=excluded.spec,
-			dir=excluded.dir, outputs=excluded.outputs, budget=excluded.budget, run=excluded.run, tasks=excluded.tasks,
-			programs=excluded.programs, submitted=excluded.submitted, since=excluded.since, deadline=excluded.deadline,
-			ended=excluded.ended`, args...)
-	})
+		stamp(b.Submitted), stamp(b.Since), stamp(b.Deadline), stamp(b.Ended))
 }
 
 func notNil(b []byte) []byte {

@@ -61,19 +61,21 @@ type End struct {
 // SaveTasks stores records of a job's tasks, replacing those of their numbers.
 // It is durable when it returns.
 func (j *Journal) SaveTasks(job string, tasks []Task) error {
-	return j.do("tasks", true, func(tx *txn) error {
-		for _, t := range tasks {
-			if err := tx.exec(`INSERT INTO tasks (job, number, key, name, stage, state, tree, checkpoint, origin, ended)
+	return j.do("tasks", true, func(tx *txn) error { return writeTasks(tx, job, tasks) })
+}
+
+func writeTasks(tx *txn, job string, tasks []Task) error {
+	for _, t := range tasks {
+		if err := tx.exec(`INSERT INTO tasks (job, number, key, name, stage, state, tree, checkpoint, origin, ended)
 				VALUES (?,?,?,?,?,?,?,?,?,?)
 				ON CONFLICT (job, number) DO UPDATE SET key=excluded.key, name=excluded.name, stage=excluded.stage,
 				state=excluded.state, tree=excluded.tree, checkpoint=excluded.checkpoint, origin=excluded.origin, ended=excluded.ended`,
-				job, t.Number, t.Key[:], bounded(t.Name), bounded(t.Stage), string(t.State), orNull(t.Tree), orNull(t.Checkpoint),
-				t.Origin, stamp(t.Ended)); err != nil {
-				return err
-			}
+			job, t.Number, t.Key[:], bounded(t.Name), bounded(t.Stage), string(t.State), orNull(t.Tree), orNull(t.Checkpoint),
+			t.Origin, stamp(t.Ended)); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // StartAttempt records that an attempt is about to start. It is ordered before

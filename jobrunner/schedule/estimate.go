@@ -14,6 +14,14 @@ func (s State) Counts() Counts {
 	return c
 }
 
+// Holds lists the tasks that run in a slot, in order.
+func (s State) Holds(number int) []int {
+	if sl := s.machine.slots[number]; sl != nil {
+		return sorted(sl.tasks)
+	}
+	return nil
+}
+
 // Stage is the number of the stage that is being worked on: the first with a
 // task that runs, else the first with one that is left; -1 at the end.
 func (s State) Stage() int {

@@ -32,7 +32,9 @@ type SlotDown struct {
 }
 
 // Exited says that an attempt has ended. A success (class "") was journalled
-// before. An attempt that is not running is ignored: duplicates are harmless.
+// before, and counts also where the attempt was given up meanwhile: what runs in
+// its place is then killed. Any other end of an attempt that does not run is
+// ignored: duplicates are harmless.
 type Exited struct {
 	Now   time.Duration
 	Task  int

@@ -119,16 +119,14 @@ func New(j Job) (State, error) {
 		}
 		m.open++
 		g.left++
-		for _, n := range t.Needs {
-			if m.tasks[n.Task].phase == done {
-				continue
-			}
-			m.tasks[i].unmet++
-			entry := i
-			if n.Optional {
-				entry = ^i
-			}
-			m.after[n.Task] = append(m.after[n.Task], entry)
+		if t.Failed {
+			m.shut(i, failed)
+			m.failed++
+			continue
+		}
+		if !m.need(i, t.Needs) {
+			m.shut(i, blocked)
+			continue
 		}
 		if m.tasks[i].unmet == 0 {
 			m.tasks[i].phase = ready
@@ -136,4 +134,23 @@ func New(j Job) (State, error) {
 		}
 	}
 	return State{m}, nil
+}
+
+// need notes what task i needs; false where one of these has failed already.
+func (m *machine) need(i int, needs []Need) bool {
+	for _, n := range needs {
+		switch p := m.tasks[n.Task].phase; {
+		case p == done || n.Optional && (p == failed || p == blocked):
+			continue
+		case p == failed || p == blocked:
+			return false
+		}
+		m.tasks[i].unmet++
+		entry := i
+		if n.Optional {
+			entry = ^i // an optional need is met by failure too
+		}
+		m.after[n.Task] = append(m.after[n.Task], entry)
+	}
+	return true
 }

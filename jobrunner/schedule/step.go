@@ -186,7 +186,7 @@ func (m *machine) adopt(a Attempt, s *slot) bool {
 	return true
 }
 
-// unqueue takes a task out of its queue; it happens only when slots are resumed.
+// unqueue takes a task out of its queue; it is rare.
 func (m *machine) unqueue(i int) {
 	drop := func(h *intHeap) {
 		if n := slices.Index(h.at, i); n >= 0 {
@@ -240,13 +240,24 @@ func (m *machine) slotDown(out []Effect, s *slot) []Effect {
 
 func (m *machine) exited(out []Effect, e Exited) []Effect {
 	t := &m.tasks[e.Task]
-	if t.phase != running || t.try != e.Try {
-		return out
-	}
+	current := t.phase == running && t.try == e.Try
 	if e.Class != protocol.ClassOK {
+		if !current {
+			return out
+		}
 		return m.over(out, e.Task, e.Class, e.Code)
 	}
-	m.drop(e.Task)
+	switch t.phase {
+	case running:
+		if !current {
+			out = m.kill(out, e.Task)
+		}
+		m.drop(e.Task)
+	case ready, backoff:
+		m.unqueue(e.Task)
+	default:
+		return out
+	}
 	t.phase = done
 	m.done++
 	m.close(t)

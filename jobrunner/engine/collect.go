@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
+	"github.com/zennet/zennet/provider/worker/client"
+)
+
+// collect brings an ended attempt's logs and files here, verifies them, and tells
+// how it ended: a success once it is journalled, a failure at once.
+func (s *slot) collect(c *client.Client, w *work) {
+	x := w.exit
+	fresh, err := s.gather(c, w)
+	var wrong *mismatch
+	switch {
+	case errors.As(err, &wrong):
+		w.settled = true
+		s.run.failed(s, w, protocol.ClassProvider, err.Error(), x)
+	case err != nil && (c.Err() != nil || s.ctx.Err() != nil):
+		// The connection is gone, the results are not: the next one tells of them again.
+	case err != nil:
+		w.settled = true
+		s.run.failed(s, w, protocol.ClassCollect, err.Error(), x)
+	case x.Class != protocol.ClassOK:
+		w.settled = true
+		e := &ended{End: s.end(w, x), sync: fresh}
+		if x.Checkpoint {
+			e.Checkpoint = x.Tree
+		}
+		s.run.tell(note{event: s.run.exitEvent(w, x), ended: e})
+	default:
+		e := ended{End: s.end(w, x), sync: fresh}
+		e.State, e.Tree = journal.TaskDone, x.Tree
+		told := make(chan struct{})
+		s.run.commit.add(e, func(err error) {
+			defer close(told)
+			if err == nil || errors.Is(err, journal.ErrOrder) {
+				w.settled = true
+				s.run.tell(note{event: s.run.exitEvent(w, x), ended: &e})
+			}
+		})
+		<-told
+	}
+	s.giveBack(w)
+}
+
+func (r *run) exitEvent(w *work, x *protocol.Exited) schedule.Exited {
+	return schedule.Exited{Now: r.now(), Task: w.at.Task, Try: w.at.Number, Class: x.Class, Code: int(x.Code), Wall: durationOf(x.WallNS)}
+}
+
+// mismatch says that what came is not what was announced by hash.
+type mismatch struct{ error }
+
+// gather stores an attempt's logs and files; fresh says that new blobs came.
+func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
+	x := w.exit
+	name := s.run.graph.Tasks[w.at.Task].Name
+	for _, l := range []struct {
+		what   uint8
+		ending string
+		stream protocol.Stream
+	}{{protocol.FetchStdout, ".stdout", x.Stdout}, {protocol.FetchStderr, ".stderr", x.Stderr}} {
+		if err := s.log1(c, w.id, l.what, name+l.ending, l.stream); err != nil {
+			return false, err
+		}
+	}
+	if x.Files == 0 {
+		x.Tree = types.Hash{}
+		return false, nil
+	}
+	data := x.Manifest
+	if len(data) == 0 {
+		var buf bytes.Buffer
+		if err := c.Fetch(s.ctx, w.id, protocol.FetchManifest, "", 0, []types.Hash{x.Tree}, &buf); err != nil {
+			return false, s.fetchError("manifest", err)
+		}
+		data = buf.Bytes()
+	}
+	if blob.HashOf(data) != x.Tree {
+		return false, &mismatch{fmt.Errorf("the manifest of its files does not have the hash that was told")}
+	}
+	m, err := blob.DecodeManifest(data)
+	if err != nil {
+		return false, &mismatch{err}
+	}
+	if len(m.Files) == 0 {
+		x.Tree = types.Hash{}
+		return false, nil
+	}
+	store := s.run.e.blobs
+	store.Pin(s.run.id, x.Tree)
+	store.Pin(s.run.id, blob.Hashes(m)...)
+	if fresh, err = s.files(c, w, m); err != nil {
+		return fresh, err
+	}
+	if !store.Has(x.Tree) {
+		fresh = true
+		if _, err := store.Put(data); err != nil {
+			return fresh, fmt.Errorf("keep its files: %w", err)
+		}
+	}
+	return fresh, nil
+}
+
+// files stores the chunks of a manifest that are not here yet.
+func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool, err error) {
+	carried := len(w.exit.Inline) == len(m.Files)
+	for i, f := range m.Files {
+		if f.Link != "" || f.Mode&protocol.ModeDir != 0 {
+			continue
+		}
+		if s.has(f.Chunks) {
+			continue
+		}
+		fresh = true
+		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks}
+		if carried {
+			_, err = out.Write(w.exit.Inline[i])
+		} else if err = c.Fetch(s.ctx, w.id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
+			err = s.fetchError(f.Path, err)
+		}
+		if err = errors.Join(err, out.close(err == nil)); err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+func (s *slot) has(hashes []types.Hash) bool {
+	for _, h := range hashes {
+		if !s.run.e.blobs.Has(h) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *slot) fetchError(what string, err error) error {
+	if errors.Is(err, client.ErrHash) {
+		return &mismatch{fmt.Errorf("%s: %w", what, err)}
+	}
+	return fmt.Errorf("fetch %s: %w", what, err)
+}
+
+// log1 writes one of an attempt's streams to the results' folder.
+func (s *slot) log1(c *client.Client, id string, what uint8, name string, st protocol.Stream) error {
+	at := "logs/" + name
+	switch {
+	case st.Size == 0:
+		return s.run.paper.empty(at)
+	case uint64(len(st.Inline)) == st.Size:
+		if types.Hash(sha256.Sum256(st.Inline)) != st.Hash {
+			return &mismatch{fmt.Errorf("its output does not have the hash that was told")}
+		}
+		return s.run.paper.write(at, func(w io.Writer) error {
+			_, err := w.Write(st.Inline)
+			return err
+		})
+	}
+	return s.run.paper.write(at, func(w io.Writer) error {
+		if err := c.Fetch(s.ctx, id, what, "", st.Size, []types.Hash{st.Hash}, w); err != nil {
+			return s.fetchError(name, err)
+		}
+		return nil
+	})
+}
+
+// chunkWriter cuts what is written into chunks and stores those, checking hashes.
+type chunkWriter struct {
+	store *blob.Store
+	want  []types.Hash
+	buf   []byte
+}
+
+func (w *chunkWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(w.buf)+len(p) >= protocol.ChunkSize {
+		take := protocol.ChunkSize - len(w.buf)
+		w.buf = append(w.buf, p[:take]...)
+		p = p[take:]
+		if err := w.flush(); err != nil {
+			return 0, err
+		}
+	}
+	w.buf = append(w.buf, p...)
+	return n, nil
+}
+
+func (w *chunkWriter) flush() error {
+	if len(w.want) == 0 {
+		return &mismatch{fmt.Errorf("it is longer than was told")}
+	}
+	if blob.HashOf(w.buf) != w.want[0] {
+		return &mismatch{fmt.Errorf("a chunk does not have the hash that was told")}
+	}
+	if _, err := w.store.Put(w.buf); err != nil {
+		return fmt.Errorf("keep its files: %w", err)
+	}
+	w.buf, w.want = w.buf[:0], w.want[1:]
+	return nil
+}
+
+// close stores the last chunk, and checks that none is missing.
+func (w *chunkWriter) close(whole bool) error {
+	if !whole {
+		return nil
+	}
+	if len(w.buf) > 0 {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	if len(w.want) > 0 {
+		return &mismatch{fmt.Errorf("it is shorter than was told")}
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// How long a job's end waits for its channels to be settled. A lease of a vanished
+// provider may stay open until its channel expires: the market goes on with it.
+const (
+	settleWait = 90 * time.Second
+	lostWait   = 5 * time.Second
+)
+
+// settling counts the leases of a run that are being closed.
+type settling struct{ live, lost counter }
+
+// counter is a number that can be waited for with a limit.
+type counter struct {
+	mu   sync.Mutex
+	n    int
+	zero chan struct{} // closed when n falls to 0
+}
+
+func (c *counter) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == 0 && n > 0 {
+		c.zero = make(chan struct{})
+	}
+	if c.n += n; c.n == 0 {
+		close(c.zero)
+	}
+}
+
+// wait returns false where the counter did not reach 0 within the limit.
+func (c *counter) wait(ctx context.Context, limit time.Duration) bool {
+	c.mu.Lock()
+	n, zero := c.n, c.zero
+	c.mu.Unlock()
+	if n == 0 {
+		return true
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-zero:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// settle closes a lease, in the background, until its channel is settled or the
+// engine closes.
+func (r *run) settle(l Lease, reason string, lost bool) {
+	c := &r.settling.live
+	if lost {
+		c = &r.settling.lost
+	}
+	c.add(1)
+	r.e.background.Go(func() {
+		defer c.add(-1)
+		if err := l.Close(r.e.ctx, reason); err != nil {
+			if r.e.ctx.Err() == nil {
+				r.log.Warn("lease not settled", "lease", l.ID().Short(), "err", err)
+			}
+			return
+		}
+		r.late()
+	})
+}
+
+// late brings the receipt up to date where a lease is settled after the job's end.
+func (r *run) late() {
+	select {
+	case <-r.done:
+	default:
+		return
+	}
+	out, err := openExisting(r.outputs)
+	if err != nil {
+		return // the results were moved or removed: their owner's right
+	}
+	defer out.Close()
+	p := &publisher{run: &run{planned: r.planned, e: r.e, log: r.log, out: out}, made: map[string]bool{}}
+	if err := p.receipt(); err != nil {
+		r.log.Warn("receipt not written", "err", err)
+	}
+}
+
+// finish ends the job: leases are closed, results written, the end journalled.
+func (r *run) finish() {
+	state, cause := r.ending()
+	message := r.job.Message
+	if !r.ended {
+		message = r.message(cause)
+	}
+	r.market.stop()
+	r.record(func(b *journal.Job) { b.State, b.Cause, b.Message = journal.JobSettling, cause, message })
+	close(r.closing)
+	for _, s := range r.all() {
+		s.release()
+	}
+	r.snapshot(true)
+	for _, s := range r.all() {
+		<-s.gone
+	}
+	r.commit.stop()
+	r.paper.stop()
+	if state == journal.JobDone {
+		if err := r.paper.report(); err != nil {
+			r.log.Warn("report", "err", err)
+			message = join(message, err.Error())
+		}
+	}
+	if err := r.paper.err(); err != nil {
+		message = join(message, err.Error())
+	}
+	settled := r.settling.live.wait(r.ctx, settleWait)
+	if !r.settling.lost.wait(r.ctx, lostWait) || !settled {
+		message = join(message, "some payment channels are not settled yet; that goes on")
+	}
+	if r.ctx.Err() != nil { // closing: the next start settles and ends it
+		r.out.RemoveAll(scratch)
+		r.abandoned()
+		return
+	}
+	r.record(func(b *journal.Job) { b.State, b.Cause, b.Message, b.Ended = state, cause, message, r.e.now() })
+	if err := r.paper.receipt(); err != nil {
+		r.log.Warn("receipt not written", "err", err)
+	}
+	if err := r.out.RemoveAll(scratch); err != nil {
+		r.log.Warn("temporary folder stays", "err", err)
+	}
+	r.snapshot(true)
+	r.abandoned()
+	r.e.blobs.Unpin(r.id)
+}
+
+// abandoned lets go of what the run holds.
+func (r *run) abandoned() {
+	r.out.Close()
+	r.inputs.root.Close()
+	r.watchers.close()
+	r.e.forget(r)
+}
+
+// ending is the final state and cause: the schedule's outcome in the journal's words.
+func (r *run) ending() (journal.JobState, journal.Cause) {
+	switch r.outcome.State {
+	case schedule.Done:
+		return journal.JobDone, ""
+	case schedule.Cancelled:
+		return journal.JobCancelled, journal.CauseCancelled
+	}
+	return journal.JobFailed, journal.Cause(r.outcome.Cause)
+}
+
+// formerly is the outcome that a former process had stored when it settled.
+func (r *run) formerly() *schedule.Finish {
+	switch r.job.Cause {
+	case "":
+		return &schedule.Finish{State: schedule.Done}
+	case journal.CauseCancelled:
+		return &schedule.Finish{State: schedule.Cancelled}
+	}
+	return &schedule.Finish{State: schedule.Failed, Cause: schedule.Cause(r.job.Cause)}
+}
+
+// message says in a sentence why the job ended.
+func (r *run) message(cause journal.Cause) string {
+	c := r.schedule.Counts()
+	switch cause {
+	case journal.CauseTask:
+		for _, f := range r.bad {
+			if f.Class != protocol.ClassProvider || len(r.bad) == 1 {
+				return fmt.Sprintf("task %s failed (%s): %s", f.Task, f.Class, f.Message)
+			}
+		}
+		return "a task failed"
+	case journal.CauseDeadline:
+		return fmt.Sprintf("the deadline has passed; %d of %d tasks are done and kept", c.Done, c.Total)
+	case journal.CauseUnaffordable, journal.CauseNoOffers, journal.CauseInternal:
+		return r.market.words()
+	case journal.CauseCancelled:
+		return fmt.Sprintf("cancelled; %d of %d tasks are done and kept", c.Done, c.Total)
+	}
+	return r.job.Message
+}
+
+// record changes the job's record and stores it.
+func (r *run) record(change func(*journal.Job)) {
+	r.recording.Lock()
+	defer r.recording.Unlock()
+	r.mu.Lock()
+	change(&r.job)
+	b := r.job
+	r.mu.Unlock()
+	if err := r.e.journal.SaveJob(b); err != nil {
+		r.die(err)
+	}
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,296 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// inputs are the publisher's files that a job's tasks start from. Each file or
+// folder is hashed once; its bytes are read again, and checked, when they are sent.
+type inputs struct {
+	root *os.Root
+
+	mu    sync.Mutex
+	trees map[string]*inputTree
+}
+
+// inputTree is one input file or folder.
+type inputTree struct {
+	path     string
+	folder   bool
+	manifest protocol.Manifest
+	encoded  []byte
+	hash     types.Hash // of encoded
+}
+
+// tree hashes a file or folder, relative to the job's folder.
+func (in *inputs) tree(name string) (*inputTree, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if t := in.trees[name]; t != nil {
+		return t, nil
+	}
+	clean := path.Clean(name)
+	info, err := in.root.Stat(clean)
+	if err != nil {
+		return nil, err
+	}
+	t := &inputTree{path: clean, folder: info.IsDir()}
+	if t.folder {
+		var sub *os.Root
+		if sub, err = in.root.OpenRoot(clean); err == nil {
+			t.manifest, err = blob.Scan(sub, []string{"."})
+			sub.Close()
+		}
+	} else {
+		t.manifest, err = blob.ScanFile(in.root, clean)
+	}
+	if err == nil {
+		t.encoded, err = blob.EncodeManifest(t.manifest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.hash = blob.HashOf(t.encoded)
+	in.trees[name] = t
+	return t, nil
+}
+
+// open gives the tree's chunks until close is called.
+func (in *inputs) open(t *inputTree) (get func(types.Hash) ([]byte, error), closeAll func(), err error) {
+	if !t.folder {
+		s := blob.NewSource(in.root, t.path, t.manifest)
+		return s.Get, func() { s.Close() }, nil
+	}
+	sub, err := in.root.OpenRoot(t.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("input %s: %w", t.path, err)
+	}
+	s := blob.NewSource(sub, "", t.manifest)
+	return s.Get, func() { s.Close(); sub.Close() }, nil
+}
+
+// Bounds of what travels inside a Run instead of as staged blobs.
+const (
+	smallFile  = 32 << 10
+	smallFiles = 16
+	smallRun   = 256 << 10
+)
+
+// load is all that one attempt's scratch folder starts with.
+type load struct {
+	mounts []protocol.Mount
+	stage  []types.Hash // blobs that the provider must have
+	small  int          // bytes of the mounts' own content
+	gets   []func(types.Hash) ([]byte, error)
+	closes []func()
+	made   map[types.Hash][]byte // manifests that are in no store
+}
+
+func (l *load) close() {
+	for _, fn := range l.closes {
+		fn()
+	}
+}
+
+// get finds a blob in one of the load's sources.
+func (l *load) get(h types.Hash) ([]byte, error) {
+	if data, ok := l.made[h]; ok {
+		return data, nil
+	}
+	err := error(blob.ErrMissing)
+	for _, get := range l.gets {
+		var data []byte
+		if data, err = get(h); err == nil {
+			return data, nil
+		}
+		if !errors.Is(err, blob.ErrMissing) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// add places a tree at a path: inline where it is tiny, else as staged blobs.
+func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte, error)) error {
+	if at == "." {
+		at = ""
+	}
+	if len(m.Files) == 0 {
+		return nil
+	}
+	if ok, err := l.inline(at, m, get); ok || err != nil {
+		return err
+	}
+	data, err := blob.EncodeManifest(m)
+	if err != nil {
+		return err
+	}
+	tree := blob.HashOf(data)
+	l.made[tree] = data
+	l.mounts = append(l.mounts, protocol.Mount{Path: at, Tree: tree})
+	l.stage = append(append(l.stage, tree), blob.Hashes(m)...)
+	return nil
+}
+
+// inline carries the tree's files in the Run itself, if they are few and small.
+func (l *load) inline(at string, m protocol.Manifest, get func(types.Hash) ([]byte, error)) (bool, error) {
+	if len(m.Files) > smallFiles || blob.Size(m) > smallFile || l.small+int(blob.Size(m)) > smallRun {
+		return false, nil
+	}
+	for _, f := range m.Files {
+		if f.Link != "" || f.Mode&protocol.ModeDir != 0 || len(f.Chunks) > 1 || f.Path == "." && at == "" || f.Mode == 0 || f.Size == 0 {
+			return false, nil
+		}
+	}
+	for _, f := range m.Files {
+		data, err := get(f.Chunks[0])
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		l.mounts = append(l.mounts, protocol.Mount{Path: path.Join(at, f.Path), Small: data, Mode: f.Mode})
+		l.small += len(data)
+	}
+	return true, nil
+}
+
+// load gathers the inputs of a task: inline data, the publisher's files, other
+// tasks' outputs, and the checkpoint that an earlier attempt left.
+func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
+	l := &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}}
+	for _, in := range r.graph.Tasks[task].Inputs {
+		var err error
+		switch {
+		case in.Task != "":
+			err = r.loadOutputs(l, in.Path, r.number[in.Task], in.From, in.Optional)
+		case in.File != "":
+			err = r.loadFile(l, in.Path, in.File)
+		default:
+			err = r.loadData(l, in.Path, in.Data, in.Mode)
+		}
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("input %s: %w", in.Path, err)
+		}
+	}
+	if !checkpoint.IsZero() {
+		m, err := r.manifest(checkpoint)
+		if err == nil {
+			err = l.add("", m, r.e.blobs.Get)
+		}
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	return l, nil
+}
+
+func (r *run) loadFile(l *load, at, name string) error {
+	t, err := r.inputs.tree(name)
+	if err != nil {
+		return err
+	}
+	get, closeAll, err := r.inputs.open(t)
+	if err != nil {
+		return err
+	}
+	l.gets, l.closes = append(l.gets, get), append(l.closes, closeAll)
+	return l.add(at, t.manifest, get)
+}
+
+func (r *run) loadData(l *load, at string, data []byte, mode uint32) error {
+	if mode == 0 {
+		mode = 0o644
+	}
+	if len(data) > 0 && len(data) <= smallFile && l.small+len(data) <= smallRun {
+		l.mounts = append(l.mounts, protocol.Mount{Path: at, Small: data, Mode: mode})
+		l.small += len(data)
+		return nil
+	}
+	f := protocol.File{Path: ".", Mode: mode, Size: uint64(len(data))}
+	for rest := data; len(rest) > 0; {
+		n := min(len(rest), protocol.ChunkSize)
+		h := blob.HashOf(rest[:n])
+		l.made[h] = rest[:n]
+		f.Chunks, rest = append(f.Chunks, h), rest[n:]
+	}
+	return l.add(at, protocol.Manifest{Files: []protocol.File{f}}, l.get)
+}
+
+func (r *run) loadOutputs(l *load, at string, from int, prefix string, optional bool) error {
+	tree := r.tree(from)
+	var m protocol.Manifest
+	if !tree.IsZero() {
+		var err error
+		if m, err = r.manifest(tree); err != nil {
+			return err
+		}
+	}
+	part := subtree(m, prefix)
+	if len(part.Files) == 0 && prefix != "" {
+		if optional {
+			return nil
+		}
+		return fmt.Errorf("%w: %q among the outputs of task %s", ErrNotFound, prefix, r.graph.Tasks[from].Name)
+	}
+	return l.add(at, part, r.e.blobs.Get)
+}
+
+// subtree is the part of a tree at a path, whose files then count from there; a
+// single file has the path ".".
+func subtree(m protocol.Manifest, prefix string) protocol.Manifest {
+	if prefix = path.Clean(prefix); prefix == "." {
+		return m
+	}
+	var out protocol.Manifest
+	for _, f := range m.Files {
+		if f.Path == prefix {
+			f.Path = "."
+			return protocol.Manifest{Files: []protocol.File{f}}
+		}
+		if rest, ok := strings.CutPrefix(f.Path, prefix+"/"); ok {
+			f.Path = rest
+			out.Files = append(out.Files, f)
+		}
+	}
+	return out
+}
+
+// manifest reads an encoded manifest of the blob store; the last ones are kept.
+func (r *run) manifest(tree types.Hash) (protocol.Manifest, error) {
+	if m, ok := r.manifests.Load(tree); ok {
+		return m.(protocol.Manifest), nil
+	}
+	data, err := r.e.blobs.Get(tree)
+	if err != nil {
+		return protocol.Manifest{}, err
+	}
+	m, err := blob.DecodeManifest(data)
+	if err != nil {
+		return m, err
+	}
+	if len(m.Files) <= 64 || r.manifestCount.Load() < 64 {
+		if r.manifestCount.Add(1) > 4096 {
+			r.manifests.Clear()
+			r.manifestCount.Store(0)
+		}
+		r.manifests.Store(tree, m)
+	}
+	return m, nil
+}
+
+// exists reports whether a path is there, inside root.
+func exists(root *os.Root, name string) bool {
+	_, err := root.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobs/plan"
+	"github.com/zennet/zennet/jobs/planner"
+	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+)
+
+// planned is a job with its graph, its tasks' content keys and its own id.
+type planned struct {
+	id      string
+	spec    spec.Job
+	dir     string
+	graph   plan.Graph
+	keys    []types.Hash
+	inputs  *inputs
+	outputs string // absolute
+}
+
+// plan plans a job whose file is in dir and hashes its inputs, once.
+func (e *Engine) plan(job spec.Job, dir string) (*planned, error) {
+	p := &planned{spec: job, dir: dir, outputs: filepath.FromSlash(job.Outputs)}
+	if !filepath.IsAbs(p.outputs) {
+		p.outputs = filepath.Join(dir, p.outputs)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: folder of the job: %v", ErrInvalid, err)
+	}
+	p.inputs = &inputs{root: root, trees: map[string]*inputTree{}}
+	if err := p.fill(root.FS()); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *planned) fill(files fs.FS) (err error) {
+	if p.graph, err = e0(planner.Plan(p.spec, files)); err != nil {
+		return err
+	}
+	if len(p.graph.Tasks) == 0 {
+		return fmt.Errorf("%w: it has no tasks", ErrInvalid)
+	}
+	for _, t := range p.graph.Tasks {
+		for _, name := range []string{t.Name, t.PublishAs} {
+			if name != "" && !filepath.IsLocal(name) || len(t.Command) == 0 {
+				return fmt.Errorf("%w: task %q cannot be run", ErrInvalid, t.Name)
+			}
+		}
+	}
+	p.keys, err = e0(p.graph.Keys(p.spec.Image, func(path string) (types.Hash, error) {
+		t, err := p.inputs.tree(path)
+		if err != nil {
+			return types.Hash{}, err
+		}
+		return t.hash, nil
+	}))
+	if err != nil {
+		return err
+	}
+	p.id = jobID(p.spec, p.graph, p.keys)
+	return nil
+}
+
+// e0 marks what planning refuses.
+func e0[T any](v T, err error) (T, error) {
+	if err != nil && !errors.Is(err, ErrInvalid) {
+		err = fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return v, err
+}
+
+// jobID is the content id of a job: what it computes, not how it is leased.
+func jobID(job spec.Job, g plan.Graph, keys []types.Hash) string {
+	type task struct {
+		_    struct{} `cbor:",toarray"`
+		Name string
+		Key  types.Hash
+	}
+	content := struct {
+		_                 struct{} `cbor:",toarray"`
+		Kind, Name, Image string
+		Tasks             []task
+		Report            []string
+	}{Kind: job.Kind, Name: job.Name, Image: job.Image, Report: job.Report}
+	for i, t := range g.Tasks {
+		content.Tasks = append(content.Tasks, task{Name: t.Name, Key: keys[i]})
+	}
+	h := types.HashOf("job", types.Encode(content))
+	return h.String()[:16]
+}
+
+// record is the job's row for a new run.
+func (p *planned) record(old *journal.Job, source []byte, again bool, now time.Time) (journal.Job, error) {
+	text, err := json.Marshal(p.spec)
+	if err != nil {
+		return journal.Job{}, fmt.Errorf("encode the job: %w", err)
+	}
+	b := journal.Job{ID: p.id, Name: p.spec.Name, Kind: p.spec.Kind, Image: p.spec.Image, State: journal.JobQueued, File: p.spec.File,
+		Source: source, Spec: text, Dir: p.dir, Outputs: p.outputs, Budget: p.spec.Budget, Run: 1, Tasks: len(p.graph.Tasks),
+		Submitted: now, Since: now}
+	if old != nil {
+		b.Submitted, b.Run = old.Submitted, old.Run+1
+		if !again {
+			b.Since, b.Programs = old.Since, old.Programs
+		}
+	}
+	if p.spec.Deadline > 0 {
+		b.Deadline = now.Add(p.spec.Deadline)
+	}
+	return b, nil
+}
+
+// takeOver makes the task rows of a new run. What is finished already, in this or
+// another job, is taken over where its outputs are all still there.
+func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task, map[int]journal.Finished, error) {
+	rows := make([]journal.Task, len(p.graph.Tasks))
+	for i, t := range p.graph.Tasks {
+		rows[i] = journal.Task{Number: i, Key: p.keys[i], Name: t.Name, Stage: t.Stage, State: journal.TaskWaiting}
+	}
+	taken := map[int]journal.Finished{}
+	if again {
+		return rows, taken, nil
+	}
+	own, err := e.journal.Tasks(p.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, t := range own {
+		if i < len(rows) && t.Number == i && t.Key == p.keys[i] {
+			rows[i].Checkpoint = t.Checkpoint
+			if t.State == journal.TaskDone {
+				rows[i].Origin = t.Origin
+			}
+		}
+	}
+	finished, err := e.journal.FinishedTasks(p.keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range rows {
+		f, ok := finished[p.keys[i]]
+		if !ok || !e.complete(f.Tree) {
+			continue
+		}
+		rows[i].State, rows[i].Tree, rows[i].Ended, rows[i].Checkpoint = journal.TaskDone, f.Tree, now, types.Hash{}
+		if f.Job != p.id {
+			rows[i].Origin = f.Job
+		}
+		taken[i] = f
+	}
+	return rows, taken, nil
+}
+
+// complete reports whether a tree's manifest and all its chunks are in the store.
+func (e *Engine) complete(tree types.Hash) bool {
+	if tree.IsZero() {
+		return true
+	}
+	data, err := e.blobs.Get(tree)
+	if err != nil {
+		return false
+	}
+	m, err := blob.DecodeManifest(data)
+	if err != nil {
+		return false
+	}
+	for _, h := range blob.Hashes(m) {
+		if !e.blobs.Has(h) {
+			return false
+		}
+	}
+	return true
+}
