@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Where a container finds things. These paths are part of the worker's contract.
@@ -97,10 +98,10 @@ func bundleSpec(s Spec, p place) *specs.Spec {
 			NoNewPrivileges: true,
 			OOMScoreAdj:     &adj, // before the host's own programs
 			Rlimits: []specs.POSIXRlimit{
-				{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 65536},
+				rlimit("RLIMIT_NOFILE", unix.RLIMIT_NOFILE, 1024, 65536),
 				// 1, not 0: a core_pattern that pipes to a program of the host ignores 0 (core(5)).
-				{Type: "RLIMIT_CORE", Soft: 1, Hard: 1},
-				{Type: "RLIMIT_MEMLOCK", Soft: 8 << 20, Hard: 8 << 20},
+				rlimit("RLIMIT_CORE", unix.RLIMIT_CORE, 1, 1),
+				rlimit("RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 8<<20, 8<<20),
 			},
 		},
 		Mounts: mounts(s, p),
@@ -115,6 +116,16 @@ func bundleSpec(s Spec, p place) *specs.Spec {
 			ReadonlyPaths: readonly,
 		},
 	}
+}
+
+// rlimit is a limit of processes. It is not above our own: raising that takes a
+// capability (CAP_SYS_RESOURCE) that root may lack where it is confined itself.
+func rlimit(name string, which int, soft, hard uint64) specs.POSIXRlimit {
+	var own unix.Rlimit
+	if err := unix.Getrlimit(which, &own); err == nil {
+		hard = min(hard, own.Max)
+	}
+	return specs.POSIXRlimit{Type: name, Soft: min(soft, hard), Hard: hard}
 }
 
 func resources(s Spec, p place) *specs.LinuxResources {

@@ -2,8 +2,10 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -50,6 +52,25 @@ func Init(log *slog.Logger) error {
 	}
 	return Serve(context.Background(), listener, Config{
 		Dir: scratchDir, Blobs: blobsDir, Cgroup: cgroupDir, Pids: pids, Init: os.Getpid() == 1, Log: log})
+}
+
+// Digest returns "sha256:…" of a program's file, found as for a task: what tells
+// one version from another where the program itself does not.
+func Digest(program string) (string, error) {
+	path, err := lookup(program, os.Getenv("PATH"), ".")
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
 }
 
 // ignoreSignals keeps signals of tasks from ending the worker. The kernel keeps

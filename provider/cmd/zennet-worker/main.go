@@ -3,6 +3,7 @@
 //
 //	zennet-worker serve             run the publisher's tasks, on the socket at descriptor 3
 //	zennet-worker bench KERNEL …    run a canonical benchmark
+//	zennet-worker digest PROGRAM    print the hash of a program's file
 //	zennet-worker version
 package main
 
@@ -28,6 +29,16 @@ func main() {
 			log.Error("worker ends", "err", err)
 			os.Exit(1)
 		}
+	case "digest":
+		if len(os.Args) != 3 {
+			usage()
+		}
+		digest, err := worker.Digest(os.Args[2])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(digest)
 	case "version":
 		version := "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {
@@ -35,7 +46,11 @@ func main() {
 		}
 		fmt.Printf("zennet-worker %s, protocol %d\n", version, protocol.WorkerVersion)
 	default:
-		fmt.Fprintln(os.Stderr, "usage: zennet-worker serve | bench KERNEL [ARGUMENT…] | version")
-		os.Exit(2)
+		usage()
 	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: zennet-worker serve | bench KERNEL [ARGUMENT…] | digest PROGRAM | version")
+	os.Exit(2)
 }

@@ -134,7 +134,7 @@ func (f *fetcher) pieces(ctx context.Context, m protocol.Fetch, size uint64, tak
 	defer watch.stop()
 	asked := 0
 	for i := range count {
-		if asked < count && asked <= i {
+		if asked < count && asked-i <= window/2 {
 			// Several requests go out in one write.
 			f.buf = f.buf[:0]
 			for ; asked < min(count, i+window); asked++ {
