@@ -267,8 +267,16 @@ func (l *light) save() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.file+".new", data, 0o600); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(l.file), ".light-*") // of several clients, one wins
+	if err != nil {
 		return err
 	}
-	return os.Rename(l.file+".new", l.file)
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), l.file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ type account struct {
 
 	mu    sync.Mutex
 	key   types.PrivateKey     // zero until a nonce is handed out
+	known uint64               // the ledger's next nonce is at least this; 0 says nothing
+	moved chan struct{}        // closed when known grows
 	fresh bool                 // next was compared with the ledger after the last failure
 	next  uint64               // the lowest that was never handed out
 	free  []uint64             // below next, refused by the ledger; sorted
@@ -37,7 +40,7 @@ func (n *nonces) of(addr types.Address) *account {
 	defer n.mu.Unlock()
 	a := n.accounts[addr]
 	if a == nil {
-		a = &account{turn: make(chan struct{}, 1), out: map[uint64]time.Time{}, live: map[uint64]int{}}
+		a = &account{turn: make(chan struct{}, 1), moved: make(chan struct{}), out: map[uint64]time.Time{}, live: map[uint64]int{}}
 		a.turn <- struct{}{}
 		n.accounts[addr] = a
 	}
@@ -80,6 +83,7 @@ func (a *account) take(ctx context.Context, key types.PrivateKey, ask func(conte
 func (a *account) resync(ledger uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.advance(ledger)
 	for nonce := range a.out {
 		if nonce < ledger {
 			delete(a.out, nonce)
@@ -124,6 +128,38 @@ func (a *account) used(nonce uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.out, nonce)
+	a.advance(nonce + 1)
+}
+
+// advance notes that the ledger's next nonce is at least this. mu is held.
+func (a *account) advance(ledger uint64) {
+	if ledger > a.known {
+		a.known = ledger
+		close(a.moved)
+		a.moved = make(chan struct{})
+	}
+}
+
+// turnOf waits, for some seconds at most, until a nonce is within the window in
+// which nodes keep a transaction for later.
+func (a *account) turnOf(ctx context.Context, nonce uint64) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		a.mu.Lock()
+		known, moved := a.known, a.moved
+		a.mu.Unlock()
+		if known == 0 || nonce <= known+chain.NonceWindow {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-timer.C:
+			return nil // other processes may have moved it; the node will tell
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // refused gives a nonce back: no transaction with it is on the ledger, nor will
@@ -180,9 +216,14 @@ func (c *Client) Prepare(ctx context.Context, key types.PrivateKey, body chain.B
 	if err != nil {
 		return chain.Tx{}, err
 	}
-	body.Nonce, body.Fee = nonce, chain.FeeOf(c.cfg.Genesis.Params, body, header.Time)
+	body.Nonce, body.Fee = nonce, chain.FeeOf(c.cfg.Genesis.Params, body, header.Time)+mark()
 	return body.Sign(key, c.ledger), nil
 }
+
+// mark is added to the fee that is offered, of which only what is due is taken:
+// two processes that ask for the same thing with one key and one nonce must not
+// make one transaction of it.
+func mark() types.Amount { return types.Amount(rand.Uint32N(1 << 16)) }
 
 // Discard says that a prepared transaction will never be sent.
 func (c *Client) Discard(tx chain.Tx) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,21 +19,20 @@ import (
 const (
 	resend   = 2 * time.Second // after sending: look it up and send again
 	patience = 4 * time.Second // with a nonce that is prepared and not sent
-	retries  = 5               // of a Submit whose nonce another process took
 )
 
 // Submit is Prepare and Broadcast. Where another process took the nonce first,
-// it prepares again.
+// it prepares again, until ctx ends.
 func (c *Client) Submit(ctx context.Context, key types.PrivateKey, body chain.Body) (Receipt, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	for try := 1; ; try++ {
+	for {
 		tx, err := c.Prepare(ctx, key, body)
 		if err != nil {
 			return Receipt{}, err
 		}
 		receipt, err := c.Broadcast(ctx, tx)
-		if try == retries || !errors.Is(err, errStale) {
+		if !errors.Is(err, errStale) || ctx.Err() != nil {
 			return receipt, err
 		}
 	}
@@ -50,11 +50,14 @@ var errStale = fmt.Errorf("%w: its nonce was used by another transaction", ErrRe
 func (c *Client) Broadcast(ctx context.Context, tx chain.Tx) (Receipt, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	wait := c.sends.add(tx.ID(), c.heads)
+	wait := c.sends.add(tx, c.heads)
 	defer c.sends.remove(wait)
 	account := c.nonces.of(tx.Body.From)
 	if !free(tx.Body) {
 		defer account.sending(tx.Body.Nonce)()
+		if err := account.turnOf(ctx, tx.Body.Nonce); err != nil {
+			return Receipt{}, c.outOfTime(ctx, nil)
+		}
 	}
 	at, included, err := c.deliver(ctx, tx, wait)
 	switch {
@@ -62,6 +65,9 @@ func (c *Client) Broadcast(ctx context.Context, tx chain.Tx) (Receipt, error) {
 		account.used(tx.Body.Nonce)
 	case errors.Is(err, ErrRejected) && !free(tx.Body):
 		account.refused(tx.Body.Nonce)
+		if errors.Is(err, errStale) {
+			account.resync(tx.Body.Nonce + 1) // at least; saves asking
+		}
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -78,9 +84,8 @@ func (c *Client) deliver(ctx context.Context, tx chain.Tx, wait *send) (int64, I
 	raw := chain.EncodeTx(tx)
 	pause := 20 * time.Millisecond
 	for {
-		refusal, err := c.post(ctx, raw)
-		known := refusal != ""
-		if known || wait.sent {
+		verdict, err := c.post(ctx, raw)
+		if verdict.kind != taken || wait.sent {
 			// Known to the node, refused, or sent before: it may be in a block that
 			// nobody scans any more.
 			at, included, found, lookErr := c.find(ctx, wait.id)
@@ -89,69 +94,73 @@ func (c *Client) deliver(ctx context.Context, tx chain.Tx, wait *send) (int64, I
 			}
 			err = errors.Join(err, lookErr)
 		}
-		if err == nil && known && refusal != pending {
-			stale, later, judgeErr := c.judge(ctx, tx)
-			switch {
-			case judgeErr != nil:
-				err = judgeErr
-			case stale:
-				return c.lost(ctx, wait.id)
-			case !later:
-				return 0, Included{}, fmt.Errorf("%w: %s", ErrRejected, refusal)
-			}
-		}
-		if err != nil && !errors.Is(err, ErrUnavailable) {
-			return 0, Included{}, err
-		}
 		d := resend
-		if err != nil {
+		switch {
+		case err != nil && !errors.Is(err, ErrUnavailable):
+			return 0, Included{}, err
+		case err != nil:
 			d, pause = pause, min(2*pause, 500*time.Millisecond)
+		case verdict.kind == refused:
+			return 0, Included{}, fmt.Errorf("%w: %s", ErrRejected, verdict.text)
+		case verdict.kind == nonceRefused:
+			next, askErr := c.nonceOf(ctx, tx.Body.From)
+			if err = askErr; err == nil && tx.Body.Nonce < next {
+				return c.lost(ctx, wait.id)
+			}
+			// Not its turn yet, or the ledger is further than its newest proof.
+			d, pause = pause, min(2*pause, 200*time.Millisecond)
 		}
 		wait.sent = true
 		switch found, more := c.await(ctx, wait, d); {
+		case found != nil && found.included.Tx.ID() != wait.id:
+			return 0, Included{}, errStale
 		case found != nil:
 			return found.at, found.included, nil
 		case !more:
 			return 0, Included{}, c.outOfTime(ctx, err)
 		}
-		if err == nil {
+		if err == nil && verdict.kind != nonceRefused {
 			c.fillGap(ctx, tx)
 		}
 	}
 }
 
-// pending is the refusal of a transaction that waits in the node already.
-const pending = "tx already exists in cache"
-
-// post hands the transaction to the node; refusal is "" where it was taken.
-func (c *Client) post(ctx context.Context, raw []byte) (refusal string, err error) {
-	var answer ctypes.ResultBroadcastTx
-	err = c.rpc.call(ctx, "broadcast_tx_sync", map[string]any{"tx": raw}, &answer)
-	var refused *answerError
-	switch {
-	case errors.As(err, &refused) && refused.text == pending:
-		return pending, nil
-	case errors.As(err, &refused): // the mempool is full or the node catches up
-		return "", fmt.Errorf("%w: %s", ErrUnavailable, refused.text)
-	case err != nil:
-		return "", err
-	case answer.Code != 0:
-		return cmp.Or(answer.Log, "no reason given"), nil
-	}
-	return "", nil
+// verdict is what the node's mempool says of a transaction.
+type verdict struct {
+	kind verdictKind
+	text string
 }
 
-// judge tells what a refused transaction's nonce says: stale, it was used by
-// another; later, it is further ahead than a node keeps, and may come again.
-func (c *Client) judge(ctx context.Context, tx chain.Tx) (stale, later bool, err error) {
-	if free(tx.Body) {
-		return false, false, nil
+type verdictKind int
+
+const (
+	taken        verdictKind = iota
+	pending                  // it was taken before
+	refused                  // for good, unless the ledger changes
+	nonceRefused             // its nonce was used, or is too far ahead for now
+)
+
+// inCache is what the engine says of a transaction that it has seen.
+const inCache = "tx already exists in cache"
+
+// post hands the transaction to the node.
+func (c *Client) post(ctx context.Context, raw []byte) (verdict, error) {
+	var answer ctypes.ResultBroadcastTx
+	err := c.rpc.call(ctx, "broadcast_tx_sync", map[string]any{"tx": raw}, &answer)
+	var said *answerError
+	switch {
+	case errors.As(err, &said) && said.text == inCache:
+		return verdict{kind: pending}, nil
+	case errors.As(err, &said): // the mempool is full or the node catches up
+		return verdict{}, fmt.Errorf("%w: %s", ErrUnavailable, said.text)
+	case err != nil:
+		return verdict{}, err
+	case answer.Code != 0 && answer.Codespace == wire.NonceRefused:
+		return verdict{nonceRefused, answer.Log}, nil
+	case answer.Code != 0:
+		return verdict{refused, cmp.Or(answer.Log, "no reason given")}, nil
 	}
-	next, err := c.nonceOf(ctx, tx.Body.From)
-	if err != nil {
-		return false, false, err
-	}
-	return tx.Body.Nonce < next, tx.Body.Nonce > next+chain.NonceWindow, nil
+	return verdict{}, nil
 }
 
 // lost decides about a transaction whose nonce is past: its own inclusion may
@@ -230,8 +239,8 @@ func (c *Client) fillGap(ctx context.Context, tx chain.Tx) {
 		body := chain.Body{From: from, Nonce: next, Transfer: &chain.Transfer{To: a.Address, Amount: 1}}
 		if header, err := c.recent(ctx); err == nil {
 			body.Fee = chain.FeeOf(c.cfg.Genesis.Params, body, header.Time)
-			refusal, err := c.post(ctx, chain.EncodeTx(body.Sign(key, c.ledger)))
-			c.log.Warn("a nonce was prepared and never sent; filled it", "account", from, "nonce", next, "refusal", refusal, "err", err)
+			verdict, err := c.post(ctx, chain.EncodeTx(body.Sign(key, c.ledger)))
+			c.log.Warn("a nonce was prepared and never sent; filled it", "account", from, "nonce", next, "refusal", verdict.text, "err", err)
 		}
 		return
 	}
@@ -240,37 +249,54 @@ func (c *Client) fillGap(ctx context.Context, tx chain.Tx) {
 // sends are the transactions that Broadcasts wait for.
 type sends struct {
 	mu      sync.Mutex
-	waiting map[types.Hash][]*send
+	waiting map[slot][]*send
 	scanned int64         // blocks up to here were looked through
 	wake    chan struct{} // somebody waits
+}
+
+// slot is what only one transaction can have: an account's nonce, or its own id
+// where it needs no nonce.
+type slot struct {
+	from  types.Address
+	nonce uint64
+	id    types.Hash
+}
+
+func slotOf(b chain.Body) slot {
+	if free(b) {
+		return slot{id: b.ID()}
+	}
+	return slot{from: b.From, nonce: b.Nonce}
 }
 
 // send is one Broadcast that waits.
 type send struct {
 	id    types.Hash
+	slot  slot
 	sent  bool // at least once
 	found chan foundTx
 }
 
+// foundTx is what a block holds in a slot.
 type foundTx struct {
 	at       int64
 	included Included
 }
 
 func newSends() *sends {
-	return &sends{waiting: map[types.Hash][]*send{}, wake: make(chan struct{}, 1)}
+	return &sends{waiting: map[slot][]*send{}, wake: make(chan struct{}, 1)}
 }
 
 // add must come before the transaction is sent: blocks that are final by then
 // cannot hold it, unless it was sent before.
-func (s *sends) add(id types.Hash, h *heads) *send {
+func (s *sends) add(tx chain.Tx, h *heads) *send {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
 		s.scanned, _ = h.now()
 	}
-	w := &send{id: id, found: make(chan foundTx, 1)}
-	s.waiting[id] = append(s.waiting[id], w)
+	w := &send{id: tx.ID(), slot: slotOf(tx.Body), found: make(chan foundTx, 1)}
+	s.waiting[w.slot] = append(s.waiting[w.slot], w)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -281,14 +307,9 @@ func (s *sends) add(id types.Hash, h *heads) *send {
 func (s *sends) remove(w *send) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := s.waiting[w.id][:0:0]
-	for _, o := range s.waiting[w.id] {
-		if o != w {
-			rest = append(rest, o)
-		}
-	}
-	if s.waiting[w.id] = rest; len(rest) == 0 {
-		delete(s.waiting, w.id)
+	rest := slices.DeleteFunc(s.waiting[w.slot], func(o *send) bool { return o == w })
+	if s.waiting[w.slot] = rest; len(rest) == 0 {
+		delete(s.waiting, w.slot)
 	}
 }
 
@@ -304,7 +325,7 @@ func (s *sends) deliver(block Block) {
 	defer s.mu.Unlock()
 	s.scanned = max(s.scanned, block.Header.Height)
 	for _, included := range block.Txs {
-		for _, w := range s.waiting[included.Tx.ID()] {
+		for _, w := range s.waiting[slotOf(included.Tx.Body)] {
 			select {
 			case w.found <- foundTx{block.Header.Height, included}:
 			default:

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -114,7 +115,11 @@ func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (resp *abci.R
 		err = a.mempool.CheckTx(&tx)
 	}
 	if err != nil {
-		return &abci.ResponseCheckTx{Code: chain.CodeRejected, Log: err.Error()}, nil
+		resp := &abci.ResponseCheckTx{Code: chain.CodeRejected, Log: err.Error()}
+		if errors.Is(err, chain.ErrNonce) {
+			resp.Codespace = wire.NonceRefused
+		}
+		return resp, nil
 	}
 	return &abci.ResponseCheckTx{}, nil
 }

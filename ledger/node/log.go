@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 )
 
 // engineLog hands the consensus engine's warnings and errors to an slog.Logger;
-// its stream of notices is dropped.
-type engineLog struct{ log *slog.Logger }
+// its stream of notices is dropped, and what it says of being stopped.
+type engineLog struct {
+	log  *slog.Logger
+	stop *atomic.Bool // the node is closing
+}
 
 var _ cmtlog.Logger = engineLog{}
 
@@ -20,10 +24,12 @@ func (engineLog) Info(string, ...any)  {}
 func (l engineLog) Warn(msg string, keyvals ...any)  { l.write(slog.LevelWarn, msg, keyvals) }
 func (l engineLog) Error(msg string, keyvals ...any) { l.write(slog.LevelError, msg, keyvals) }
 
-func (l engineLog) With(keyvals ...any) cmtlog.Logger { return engineLog{l.log.With(text(keyvals)...)} }
+func (l engineLog) With(keyvals ...any) cmtlog.Logger {
+	return engineLog{l.log.With(text(keyvals)...), l.stop}
+}
 
 func (l engineLog) write(level slog.Level, msg string, keyvals []any) {
-	if l.log.Enabled(context.Background(), level) {
+	if !l.stop.Load() && l.log.Enabled(context.Background(), level) {
 		l.log.Log(context.Background(), level, msg, text(keyvals)...)
 	}
 }

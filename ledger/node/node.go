@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	cmtconfig "github.com/cometbft/cometbft/config"
 	cmtnode "github.com/cometbft/cometbft/node"
@@ -31,6 +32,7 @@ type Node struct {
 	done chan struct{} // closed when the ledger has halted
 	err  error         // why; set before done is closed
 
+	quiet   atomic.Bool // closing: the engine's complaints about that are not news
 	closing sync.Once
 	closed  error
 }
@@ -68,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (n *Node, err error) {
 	if err = n.start(ctx, engineCfg, doc); err != nil {
 		return n, errors.Join(err, listener.Close())
 	}
-	if n.server, err = serve(listener, n.engine, n.app, engineLog{cfg.Log}); err != nil {
+	if n.server, err = serve(listener, n.engine, n.app, engineLog{cfg.Log, &n.quiet}); err != nil {
 		return n, errors.Join(err, listener.Close())
 	}
 	return n, n.awaitBlock(ctx)
@@ -93,7 +95,7 @@ func (n *Node) start(ctx context.Context, cfg *cmtconfig.Config, doc *cmttypes.G
 		proxy.NewConnSyncLocalClientCreator(n.app),
 		func() (*cmttypes.GenesisDoc, error) { return doc, nil },
 		cmtconfig.DefaultDBProvider, cmtnode.DefaultMetricsProvider(cfg.Instrumentation),
-		engineLog{n.cfg.Log})
+		engineLog{n.cfg.Log, &n.quiet})
 	if err != nil {
 		return fmt.Errorf("start consensus: %w", err)
 	}
@@ -158,6 +160,7 @@ func (n *Node) halt(err error) {
 // Close stops the node and waits until everything is on disk.
 func (n *Node) Close() error {
 	n.closing.Do(func() {
+		n.quiet.Store(true)
 		var errs []error
 		if n.server != nil {
 			errs = append(errs, n.server.close())

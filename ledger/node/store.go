@@ -75,7 +75,7 @@ func (s *store) align() error {
 func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.tree.Close(), s.index.db.Close())
+	return errors.Join(s.tree.Close(), s.db.Close(), s.index.db.Close())
 }
 
 // hash is the root of the newest version.

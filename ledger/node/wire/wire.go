@@ -21,6 +21,10 @@ const (
 	MaxValues = 256             // of MethodValues, entries an answer
 )
 
+// NonceRefused is the codespace of a transaction that the mempool refuses for
+// its nonce alone: it was used, or it is too far ahead for now.
+const NonceRefused = "nonce"
+
 // Head answers MethodHead as soon as the height exceeds after, or after wait_ms.
 // The header of Height is final; values can be proven at Height − 1, and the
 // results of the blocks up to Height − 1 are there.
