@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/zennet/zennet/provider/bench"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/worker"
 )
@@ -39,6 +40,8 @@ func main() {
 			os.Exit(1)
 		}
 		fmt.Println(digest)
+	case "bench":
+		os.Exit(bench.Main(os.Args[2:], os.Stdout))
 	case "version":
 		version := "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {
