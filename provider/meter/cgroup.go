@@ -99,11 +99,11 @@ func (c *cgroup) memory() (uint64, error) {
 	return stat["anon"] + stat["shmem"], nil
 }
 
-func (c *cgroup) rest(into pricing.Usage, events *Events) error {
-	if err := c.faults(into, events); err != nil {
+func (c *cgroup) rest(into pricing.Usage, beside *aside) error {
+	if err := c.faults(into, beside); err != nil {
 		return err
 	}
-	if err := c.block(into); err != nil {
+	if err := c.block(into, beside); err != nil {
 		return err
 	}
 	if c.pids != "" || c.v2 != "" {
@@ -113,7 +113,7 @@ func (c *cgroup) rest(into pricing.Usage, events *Events) error {
 		}
 		// A hierarchy without the pids controller has no such file.
 		if stat, err := readTable(dir, "pids.events"); err == nil {
-			events.PidsMax = stat["max"]
+			beside.PidsMax = stat["max"]
 		}
 	}
 	// The first process may be gone while the cgroup stays: the counters stand still.
@@ -127,7 +127,7 @@ func (c *cgroup) rest(into pricing.Usage, events *Events) error {
 	return nil
 }
 
-func (c *cgroup) faults(into pricing.Usage, events *Events) error {
+func (c *cgroup) faults(into pricing.Usage, beside *aside) error {
 	dir, prefix := c.mem, "total_"
 	if dir == "" {
 		dir, prefix = c.v2, ""
@@ -148,7 +148,7 @@ func (c *cgroup) faults(into pricing.Usage, events *Events) error {
 	if err != nil {
 		return err
 	}
-	events.OOMKills = kills["oom_kill"]
+	beside.OOMKills = kills["oom_kill"]
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (c *cgroup) faults(into pricing.Usage, events *Events) error {
 // the scratch volume's own device did, and what the cgroup did on all other
 // devices. The second may miss delayed writes (cgroup v1 charges them to nobody)
 // and may hold the scratch volume's traffic once more, on the disk below it.
-func (c *cgroup) block(into pricing.Usage) error {
+func (c *cgroup) block(into pricing.Usage, beside *aside) error {
 	now, err := c.cgroupIO()
 	if err != nil {
 		return err
@@ -164,6 +164,7 @@ func (c *cgroup) block(into pricing.Usage) error {
 	seen := now.minus(c.base).max(c.scratch.read(c.init))
 	into[pricing.BlockRead], into[pricing.BlockWrite] = seen.readBytes, seen.writeBytes
 	into[pricing.BlockReadOps], into[pricing.BlockWriteOps] = seen.readOps, seen.writeOps
+	beside.busy = seen.busy
 	return nil
 }
 

@@ -35,7 +35,7 @@ func write(t *testing.T, dir, name, data string) {
 // read takes one look at a source.
 func read(t *testing.T, c *cgroup) (pricing.Usage, Events) {
 	t.Helper()
-	usage, events := pricing.Usage{}, Events{}
+	usage, beside := pricing.Usage{}, aside{}
 	var err error
 	if usage[pricing.CPUUser], usage[pricing.CPUSystem], err = c.cpu(); err != nil {
 		t.Fatal(err)
@@ -43,10 +43,10 @@ func read(t *testing.T, c *cgroup) (pricing.Usage, Events) {
 	if usage[pricing.Memory], err = c.memory(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.rest(usage, &events); err != nil {
+	if err := c.rest(usage, &beside); err != nil {
 		t.Fatal(err)
 	}
-	return usage, events
+	return usage, beside.Events
 }
 
 const stat42 = "42 (init) S 1 7 7 0 -1 4194304 101 202 3 4 50 60 70 80 20 0 1 0 12345 1000 200\n"

@@ -51,7 +51,7 @@ func (d device) read(init process) ioCounts {
 // minus is the growth of each count, 0 where it fell.
 func (a ioCounts) minus(b ioCounts) ioCounts {
 	return ioCounts{a.readBytes - min(a.readBytes, b.readBytes), a.writeBytes - min(a.writeBytes, b.writeBytes),
-		a.readOps - min(a.readOps, b.readOps), a.writeOps - min(a.writeOps, b.writeOps)}
+		a.readOps - min(a.readOps, b.readOps), a.writeOps - min(a.writeOps, b.writeOps), a.busy - min(a.busy, b.busy)}
 }
 
 // readDevice reads a block device's stat file (Documentation/block/stat.rst);
@@ -62,16 +62,16 @@ func readDevice(dir string) (ioCounts, error) {
 		return ioCounts{}, err
 	}
 	fields := strings.Fields(string(data))
-	if len(fields) < 7 {
+	if len(fields) < 10 {
 		return ioCounts{}, fmt.Errorf("%w: %s: %.80q", ErrFormat, dir, data)
 	}
-	var n [7]uint64
+	var n [10]uint64
 	for i := range n {
 		if n[i], err = strconv.ParseUint(fields[i], 10, 64); err != nil {
 			return ioCounts{}, fmt.Errorf("%w: %s: %.80q", ErrFormat, dir, data)
 		}
 	}
-	return ioCounts{readOps: n[0], readBytes: n[2] * 512, writeOps: n[4], writeBytes: n[6] * 512}, nil
+	return ioCounts{readOps: n[0], readBytes: n[2] * 512, writeOps: n[4], writeBytes: n[6] * 512, busy: n[9] * 1e6}, nil
 }
 
 // mounted is the "major:minor" of the scratch volume of a container's first

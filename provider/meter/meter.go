@@ -34,6 +34,10 @@ type Reading struct {
 	Time   time.Time     // when it was read
 	Usage  pricing.Usage // cumulative, never decreasing
 	Events Events        // cumulative, as Usage
+	// DiskBusy is how long the scratch volume's device was at work. It is not
+	// billed: the benchmarks' prices come from it. 0 where the volume has no device
+	// of its own.
+	DiskBusy time.Duration
 }
 
 // Events count what stopped processes of the container.
@@ -53,8 +57,8 @@ type Meter struct {
 	mu     sync.Mutex
 	usage  pricing.Usage // the highest values seen, as the kernel counts them
 	base   pricing.Usage // their values when the meter was opened
-	events Events        // as usage
-	before Events        // as base
+	beside aside         // as usage
+	before aside         // as base
 	last   time.Time     // of the last sample of memory
 	level  uint64        // bytes, at the last sample
 	rest   uint64        // byte-ns not yet a whole byte-second
@@ -65,7 +69,13 @@ type Meter struct {
 type source interface {
 	cpu() (user, system uint64, err error) // ns
 	memory() (bytes uint64, err error)
-	rest(into pricing.Usage, events *Events) error // all other counters
+	rest(into pricing.Usage, beside *aside) error // all other counters
+}
+
+// aside is what is read besides the usage.
+type aside struct {
+	Events
+	busy uint64 // ns
 }
 
 // Open starts to meter the container whose cgroups are at paths and whose first
@@ -90,7 +100,7 @@ func start(src source, now func() time.Time, every time.Duration) (*Meter, error
 	if _, err = m.Read(); err != nil {
 		return nil, fmt.Errorf("open meter: %w", err)
 	}
-	m.base, m.before = m.usage.Clone(), m.events
+	m.base, m.before = m.usage.Clone(), m.beside
 	delete(m.base, pricing.Memory)
 	go m.sample(every)
 	return m, nil
@@ -145,15 +155,16 @@ func (m *Meter) update() error {
 		return err
 	}
 	m.raiseCPU(user, system)
-	seen, events := pricing.Usage{}, m.events
-	if err := m.src.rest(seen, &events); err != nil {
+	seen, beside := pricing.Usage{}, aside{}
+	if err := m.src.rest(seen, &beside); err != nil {
 		return err
 	}
 	for c, n := range seen {
 		m.usage[c] = max(m.usage[c], n)
 	}
-	m.events.OOMKills = max(m.events.OOMKills, events.OOMKills)
-	m.events.PidsMax = max(m.events.PidsMax, events.PidsMax)
+	m.beside.OOMKills = max(m.beside.OOMKills, beside.OOMKills)
+	m.beside.PidsMax = max(m.beside.PidsMax, beside.PidsMax)
+	m.beside.busy = max(m.beside.busy, beside.busy)
 	return m.integrate()
 }
 
@@ -194,9 +205,9 @@ func (m *Meter) reading() Reading {
 	for c, n := range m.usage {
 		usage[c] = n - m.base[c]
 	}
-	return Reading{Time: m.last, Usage: usage, Events: Events{
-		OOMKills: m.events.OOMKills - m.before.OOMKills,
-		PidsMax:  m.events.PidsMax - m.before.PidsMax,
+	return Reading{Time: m.last, Usage: usage, DiskBusy: time.Duration(m.beside.busy - m.before.busy), Events: Events{
+		OOMKills: m.beside.OOMKills - m.before.OOMKills,
+		PidsMax:  m.beside.PidsMax - m.before.PidsMax,
 	}}
 }
 

@@ -33,11 +33,11 @@ func (f *fake) memory() (uint64, error) {
 	return f.level, f.err
 }
 
-func (f *fake) rest(into pricing.Usage, events *Events) error {
+func (f *fake) rest(into pricing.Usage, beside *aside) error {
 	for c, n := range f.other {
 		into[c] = n
 	}
-	*events = f.events
+	beside.Events = f.events
 	return f.err
 }
 

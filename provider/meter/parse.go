@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// ioCounts are one device's or cgroup's reads and writes.
-type ioCounts struct{ readBytes, writeBytes, readOps, writeOps uint64 }
+// ioCounts are one device's or cgroup's reads and writes, and how many ns the
+// device was busy with them, where that is known.
+type ioCounts struct{ readBytes, writeBytes, readOps, writeOps, busy uint64 }
 
 // max is the greater of each count.
 func (a ioCounts) max(b ioCounts) ioCounts {
 	return ioCounts{max(a.readBytes, b.readBytes), max(a.writeBytes, b.writeBytes),
-		max(a.readOps, b.readOps), max(a.writeOps, b.writeOps)}
+		max(a.readOps, b.readOps), max(a.writeOps, b.writeOps), max(a.busy, b.busy)}
 }
 
 func trim(b []byte) []byte { return bytes.TrimSpace(b) }
