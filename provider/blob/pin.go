@@ -20,6 +20,17 @@ func (s *Store) Pin(owner string, hashes ...types.Hash) {
 	}
 }
 
+// PinAll pins all that the store holds now.
+func (s *Store) PinAll(owner string) {
+	s.mu.Lock()
+	all := make([]types.Hash, 0, len(s.entries))
+	for h := range s.entries {
+		all = append(all, h)
+	}
+	s.mu.Unlock()
+	s.Pin(owner, all...)
+}
+
 // Unpin lets go of all that owner pinned.
 func (s *Store) Unpin(owner string) {
 	s.mu.Lock()

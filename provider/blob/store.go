@@ -80,7 +80,8 @@ func Open(dir string, maxBytes uint64) (*Store, error) {
 		dir: dir, max: maxBytes, folder: folder, recent: list.New(),
 		entries: map[types.Hash]*entry{}, pins: map[types.Hash]int{}, owners: map[string]map[types.Hash]bool{},
 	}
-	if err := errors.Join(s.sweep(), s.load()); err != nil {
+	// Others read the blobs through a mount of this folder, whatever the umask was.
+	if err := errors.Join(folder.Chmod(0o755), s.sweep(), s.load()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open blob store: %w", err), folder.Close())
 	}
 	s.mu.Lock()
@@ -240,7 +241,8 @@ func (s *Store) put(h types.Hash, data []byte) error {
 		return errors.Join(err, remove(half))
 	}
 	if !s.shards[h[0]] {
-		if err := os.MkdirAll(filepath.Dir(s.path(h)), 0o755); err != nil {
+		shard := filepath.Dir(s.path(h))
+		if err := errors.Join(os.MkdirAll(shard, 0o755), os.Chmod(shard, 0o755)); err != nil {
 			return errors.Join(fmt.Errorf("store blob %s: %w", h.Short(), err), remove(half))
 		}
 		s.shards[h[0]] = true
