@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zennet/zennet/jobrunner/daemon"
+	"github.com/zennet/zennet/jobrunner/devnet"
+	"github.com/zennet/zennet/jobrunner/home"
+	"github.com/zennet/zennet/jobrunner/lease"
+	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/node"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/agent"
+)
+
+type daemonFlags struct {
+	devnet, publish, provide bool
+	home, ledger, genesis    string
+	listen                   []string
+	cpu                      float64
+	memory, disk, price      string
+	interval, grace          time.Duration
+}
+
+func newDaemon(e env) *cobra.Command {
+	var f daemonFlags
+	root := &cobra.Command{
+		Use:   "zennetd",
+		Short: "The Zennet node: publish jobs, provide containers, or run a whole small network",
+		Long: `zennetd runs until it is interrupted. With --publish it leases containers for the jobs
+that zennet-job hands to it; with --provide it sells containers of this machine (needs
+root and runc); both may be given. With --devnet it keeps up a whole network on this
+machine: a ledger, three providers, one publisher.
+
+Exit status: 0 stopped in order, 2 flags wrong, 4 the ledger does not answer, 1 otherwise.`,
+		Example: `  zennetd --devnet
+  zennetd --publish --ledger http://127.0.0.1:26657 --genesis genesis.json
+  zennetd --provide --ledger http://127.0.0.1:26657 --genesis genesis.json --home /var/lib/zennet --cpu 2`,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usage("unknown command %q (see zennetd --help)", given[0])
+			}
+			return nil
+		},
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDaemon(cmd.Context(), e, f) },
+	}
+	root.SetIn(e.in)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%v (see zennetd --help)", err) })
+	fl := root.Flags()
+	fl.BoolVar(&f.devnet, "devnet", false, "run a ledger, three providers and a publisher on this machine")
+	fl.BoolVar(&f.publish, "publish", false, "lease containers for jobs")
+	fl.BoolVar(&f.provide, "provide", false, "sell containers of this machine")
+	fl.StringVar(&f.ledger, "ledger", "", "URL of a ledger node, such as http://127.0.0.1:26657")
+	fl.StringVar(&f.genesis, "genesis", "", "the ledger's genesis file")
+	fl.StringSliceVar(&f.listen, "listen", []string{"/ip4/127.0.0.1/tcp/0"}, "multiaddrs where providers reach this publisher")
+	fl.Float64Var(&f.cpu, "cpu", 0, "cores to sell (default: all)")
+	fl.StringVar(&f.memory, "memory", "", "memory to sell, such as 8G (default: 80% of the machine's)")
+	fl.StringVar(&f.disk, "disk", "", "scratch disk to sell, such as 100G (default: half of what is free)")
+	fl.StringVar(&f.price, "price", daemon.DefaultPrice.String(), "asked for a core hour")
+	fl.DurationVar(&f.interval, "interval", lease.DefaultInterval, "between payments (publisher)")
+	fl.DurationVar(&f.grace, "grace", lease.DefaultGrace, "how late a payment or a frame may be (publisher)")
+	root.PersistentFlags().StringVar(&f.home, "home", "", "state folder (default: ZENNET_HOME)")
+	root.AddCommand(addressCmd(e, &f))
+	return root
+}
+
+func (f daemonFlags) openHome() (home.Home, error) {
+	if f.home == "" {
+		return openHome()
+	}
+	dir, err := filepath.Abs(f.home)
+	if err != nil {
+		return home.Home{}, err
+	}
+	h := home.Home{Dir: dir}
+	return h, h.Make()
+}
+
+// addressCmd prints an account, so that a genesis or a friend can fund it.
+func addressCmd(e env, f *daemonFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "address publisher|provider", Short: "Print the account of a role, making its key if it has none",
+		Example: "  zennetd address publisher --home /var/lib/zennet", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] != "publisher" && args[0] != "provider" {
+				return usage("%q: want publisher or provider", args[0])
+			}
+			h, err := f.openHome()
+			if err != nil {
+				return err
+			}
+			key, err := h.Key(args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(e.out, key.Address())
+			return nil
+		},
+	}
+}
+
+func runDaemon(ctx context.Context, e env, f daemonFlags) error {
+	switch {
+	case f.devnet && (f.publish || f.provide):
+		return usage("--devnet stands alone: it publishes and provides by itself")
+	case !f.devnet && !f.publish && !f.provide:
+		return usage("one of --devnet, --publish, --provide is needed (see zennetd --help)")
+	case !f.devnet && (f.ledger == "" || f.genesis == ""):
+		return usage("--ledger and --genesis say which ledger to join")
+	}
+	h, err := f.openHome()
+	if err != nil {
+		return err
+	}
+	release, err := h.Lock()
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	defer release()
+	log, closeLog, err := openLog(h)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	start := startRoles
+	if f.devnet {
+		start = startDevnet
+	}
+	down, err := start(ctx, e, h, f, log)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop() // a second signal ends the process at once
+	e.say("zennetd: stopping")
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	return down(bounded)
+}
+
+func startDevnet(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (func(context.Context) error, error) {
+	net, err := devnet.Start(ctx, devnet.Config{Home: h, Progress: func(s string) { e.say("zennetd: %s", s) }, Log: log})
+	if err != nil {
+		return nil, exit{exitNoDaemon, err}
+	}
+	e.say("zennetd: devnet ready at %s", h.Socket())
+	return net.Close, nil
+}
+
+// startRoles starts what was asked for; what it returns ends it all.
+func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (func(context.Context) error, error) {
+	genesis, err := node.LoadGenesis(f.genesis)
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	var downs []func(context.Context) error
+	down := func(ctx context.Context) error {
+		var errs []error
+		for i := len(downs) - 1; i >= 0; i-- {
+			errs = append(errs, downs[i](ctx))
+		}
+		return errors.Join(errs...)
+	}
+	if f.provide {
+		p, err := f.startProvider(ctx, h, genesis, log)
+		if err != nil {
+			return nil, errors.Join(exit{exitNoDaemon, err}, down(ctx))
+		}
+		downs = append(downs, p.Close)
+		e.say("zennetd: providing as %s", p.Address())
+	}
+	if f.publish {
+		key, err := h.Key("publisher")
+		if err != nil {
+			return nil, errors.Join(err, down(ctx))
+		}
+		p, err := daemon.StartPublisher(ctx, daemon.PublisherConfig{Home: h, Key: key, RPC: f.ledger, Genesis: genesis,
+			Listen: f.listen, Interval: f.interval, Grace: f.grace, Log: log})
+		if err != nil {
+			return nil, errors.Join(exit{exitNoDaemon, err}, down(ctx))
+		}
+		downs = append(downs, p.Close)
+		e.say("zennetd: publishing as %s at %s", key.Address(), h.Socket())
+	}
+	return down, nil
+}
+
+func (f daemonFlags) startProvider(ctx context.Context, h home.Home, genesis chain.Genesis, log *slog.Logger) (*daemon.Provider, error) {
+	capacity, err := f.capacity(h)
+	if err != nil {
+		return nil, err
+	}
+	price, err := types.ParseAmount(f.price)
+	if err != nil {
+		return nil, usage("--price: %v", err)
+	}
+	key, err := h.Key("provider")
+	if err != nil {
+		return nil, err
+	}
+	return daemon.StartProvider(ctx, daemon.ProviderConfig{Dir: filepath.Join(h.Dir, "provider"), Key: key, RPC: f.ledger,
+		Genesis: genesis, Capacity: capacity, Price: price, Log: log})
+}
+
+// capacity is what the flags offer, the machine's own measure where they say nothing.
+func (f daemonFlags) capacity(h home.Home) (agent.Capacity, error) {
+	c, err := daemon.MachineCapacity(h.Dir)
+	if err != nil {
+		return c, err
+	}
+	if f.cpu < 0 {
+		return c, usage("--cpu: %g is negative", f.cpu)
+	}
+	if f.cpu > 0 {
+		c.MilliCPU = uint32(f.cpu * 1000)
+	}
+	for _, one := range []struct {
+		flag, text string
+		into       *uint64
+	}{{"--memory", f.memory, &c.Memory}, {"--disk", f.disk, &c.Disk}} {
+		if one.text == "" {
+			continue
+		}
+		n, err := spec.ParseBytes(one.text)
+		if err != nil {
+			return c, usage("%s: %v", one.flag, err)
+		}
+		*one.into = n
+	}
+	return c, nil
+}
