@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,7 +183,7 @@ func (l *lease) refused(e contract.Event, err error) {
 	if !l.funded {
 		l.a.wary.blame(l.publisher, time.Now())
 	}
-	l.cut(err.Error())
+	l.cut(words(err))
 }
 
 // moved follows a change of phase.
@@ -296,7 +297,7 @@ func (l *lease) failed(reason string) {
 func (l *lease) must(err error) {
 	if err != nil {
 		l.a.log.Warn("container does not obey", "lease", l.name(), "err", err)
-		l.queued = append(l.queued, contract.Exited{At: l.at(), Reason: err.Error()})
+		l.queued = append(l.queued, contract.Exited{At: l.at(), Reason: words(err)})
 	}
 }
 
@@ -307,7 +308,7 @@ func (l *lease) provision(k protocol.Contract) {
 	l.a.serve(l, s)
 	s.begun.Go(func() {
 		if err := s.start(); err != nil {
-			l.post(func() { l.step(contract.ProvisionFailed{At: l.at(), Reason: err.Error()}) })
+			l.post(func() { l.step(contract.ProvisionFailed{At: l.at(), Reason: words(err)}) })
 			return
 		}
 		l.post(func() { l.step(contract.Provisioned{At: l.at()}) })
@@ -368,7 +369,7 @@ func (l *lease) submit(e contract.SubmitClose) {
 		l.post(func() {
 			if err != nil {
 				l.a.log.Warn("channel not settled, trying again", "lease", l.name(), "err", err)
-				l.step(contract.SettleFailed{At: l.at(), Reason: err.Error()})
+				l.step(contract.SettleFailed{At: l.at(), Reason: words(err)})
 				return
 			}
 			settled.At = l.at()
@@ -408,7 +409,7 @@ func (l *lease) connect() {
 	again := func(err error) {
 		l.dialing = false
 		if tries++; l.state.Phase == contract.Matched && tries >= maxDials {
-			l.step(contract.LinkDown{At: l.at(), Reason: err.Error()})
+			l.step(contract.LinkDown{At: l.at(), Reason: words(err)})
 			return
 		}
 		l.pause = min(max(2*l.pause, firstDial), lastDial)
@@ -478,7 +479,7 @@ func (l *lease) up(s network.Stream) {
 		}
 		l.post(func() {
 			if l.links == mine {
-				l.unlink(err.Error())
+				l.unlink(words(err))
 			}
 		})
 	})
@@ -515,4 +516,14 @@ func (l *lease) cut(reason string) bool {
 	}
 	l.queued = append(l.queued, contract.LinkDown{At: l.at(), Reason: reason})
 	return true
+}
+
+// words is an error as it may stand in a message: a sentence of bounded length.
+func words(err error) string {
+	const most = 300
+	s := strings.ToValidUTF8(strings.Join(strings.Fields(err.Error()), " "), "?")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + " …"
+	}
+	return s
 }

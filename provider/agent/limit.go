@@ -17,8 +17,6 @@ const (
 	maxIntakes       = 16               // blob streams that move bytes at once, in all
 	maxMatches       = 1024             // announcements remembered
 	maxLeaseFrame    = 128 << 10        // bytes of a message on a lease stream
-	maxAddrs         = 8                // multiaddrs of a publisher
-	maxPrograms      = 32               // whose versions an announcement may ask
 	maxEnded         = 1000             // leases of the past that are kept
 	headerTime       = 10 * time.Second // for the first frame of a stream
 	writeTime        = 10 * time.Second // for one message on a lease stream

@@ -190,8 +190,8 @@ func (a *Agent) look(ann chain.Announcement, seen map[types.Hash]bool) {
 }
 
 // filter reads an announcement and says why it is left alone (1.2).
-func (a *Agent) filter(m *match, body []byte) error {
-	if err := types.Decode(body, &m.ann); err != nil {
+func (a *Agent) filter(m *match, body []byte) (err error) {
+	if m.ann, err = protocol.DecodeAnn(body); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	ann, spec := m.ann, m.ann.Spec
@@ -205,15 +205,13 @@ func (a *Agent) filter(m *match, body []byte) error {
 	switch {
 	case m.from == a.cfg.Key.Address():
 		return fmt.Errorf("%w: it is ours", ErrUnfit)
-	case ann.Count == 0 || len(ann.Addrs) == 0 || len(ann.Addrs) > maxAddrs || len(spec.Programs) > maxPrograms:
-		return fmt.Errorf("%w: it asks for %d containers, with %d addresses and %d programs", ErrUnfit, ann.Count, len(ann.Addrs), len(spec.Programs))
 	case time.Now().Unix() >= ann.Deadline:
 		return fmt.Errorf("%w: its deadline has passed", ErrUnfit)
 	case ann.Difficulty > 0:
 		return fmt.Errorf("%w: it demands an identity proof of %d bits, and this agent has none", ErrUnfit, ann.Difficulty)
 	case !known:
 		return fmt.Errorf("%w: image %q is not known here", ErrUnfit, spec.Image)
-	case spec.MilliCPU == 0 || spec.Memory == 0 || spec.Disk == 0 || spec.Pids == 0 || one.fit(spec) == 0:
+	case one.fit(spec) == 0:
 		return fmt.Errorf("%w: a container of %d mCPU, %d bytes of memory, %d of disk is beyond what is offered", ErrUnfit, spec.MilliCPU, spec.Memory, spec.Disk)
 	case ann.MaxRate > 0 && reserve > ann.MaxRate:
 		return fmt.Errorf("%w: it pays at most %s an hour, the reserve is %s", ErrUnfit, ann.MaxRate, reserve)
