@@ -137,7 +137,7 @@ func (r *providerRun) metered(e Metered) {
 		return
 	}
 	r.s.sampleAt = r.now + r.period()
-	if r.s.Linked && r.now >= r.s.usageAt {
+	if r.s.Linked && !r.s.resuming && r.now >= r.s.usageAt {
 		r.report(e.TimeNS, false)
 	}
 	r.guard()
@@ -256,12 +256,14 @@ func (r *providerRun) blocked() (why string, stale bool) {
 	s, t := &r.s, r.terms()
 	ahead := saturate(s.Bill.Add(Earned(t.MaxRate, r.period())))
 	switch {
-	case r.now >= heardLimit(s.Record.Heard, t):
-		return "nothing was heard of the publisher", false
+	case ahead > saturate(s.Best().Add(Exposure(t))) && Prepaid(t):
+		return fmt.Sprintf("bill %s, paid ahead %s", s.Bill, s.Best()), false
 	case ahead > saturate(s.Best().Add(Exposure(t))):
 		return fmt.Sprintf("bill %s, voucher %s: the next reading could exceed the exposure of %s", s.Bill, s.Best(), Exposure(t)), false
-	case s.Bill > s.Best() && r.now >= s.paidAt+Interval(t)+Grace(t):
+	case s.Bill > s.Best() && s.Linked && r.now >= s.paidAt+Interval(t)+Grace(t):
 		return fmt.Sprintf("no voucher for the bill of %s", s.Bill), false
+	case r.now >= heardLimit(s.Record.Heard, t):
+		return "nothing was heard of the publisher", false
 	case s.header > 0 && r.now >= r.staleAt():
 		return "the ledger's newest header is old", true
 	}
@@ -313,7 +315,7 @@ func (r *providerRun) thaw() {
 	r.s.sampleAt = r.now + r.period()
 	r.do(Measure{Rebase: true}, Thaw{})
 	r.to(Active)
-	r.send(&protocol.State{Frozen: false, Reason: "paid"})
+	r.send(&protocol.State{Frozen: false, Reason: "goes on"})
 }
 
 // windDown starts the clock of 3.4 where the deposit or the time runs out, and
@@ -326,7 +328,10 @@ func (r *providerRun) windDown() {
 	case err == nil:
 		r.s.windAt = 0
 	case r.s.windAt == 0:
-		r.s.windAt = r.now + Interval(t) + Grace(t)
+		r.s.windAt = r.now + Interval(t)
+		if errors.Is(err, channel.ErrDeposit) {
+			r.s.windAt += Grace(t) // 2E are left: time for a TOP-UP to become final
+		}
 		r.send(&protocol.State{Frozen: r.s.Frozen, Reason: "the lease ends without a top-up: " + err.Error()})
 	}
 }

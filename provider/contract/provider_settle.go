@@ -49,7 +49,7 @@ func (m Provider) timers(s ProviderState) []timer[*providerRun] {
 		list = append(list,
 			timer[*providerRun]{s.sampleAt, (*providerRun).sampleDue},
 			timer[*providerRun]{heardLimit(s.Record.Heard, t), (*providerRun).guarded})
-		if s.Bill > s.Best() {
+		if s.Bill > s.Best() && s.Linked {
 			list = append(list, timer[*providerRun]{s.paidAt + Interval(t) + Grace(t), (*providerRun).guarded})
 		}
 		if s.header > 0 {
@@ -130,7 +130,7 @@ func (r *providerRun) end(reason string) {
 		r.claim()
 		return
 	}
-	s.claimAt = r.now + max(Grace(r.terms()), 1)
+	s.claimAt = max(min(r.now+Grace(r.terms()), r.closeTime(*s)), r.now+1)
 	if s.Frozen {
 		r.finish(r.now)
 		return

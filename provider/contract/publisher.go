@@ -260,6 +260,7 @@ func (r *publisherRun) linkDown(reason string) {
 	case r.s.Phase == Ready || r.s.Phase == Active:
 		r.s.Reason = "link lost: " + reason
 		r.to(Suspended)
+		r.do(AwaitSettlement{r.s.Record.Channel}) // a provider that restarted without the container settles
 	case r.s.Phase == Negotiating:
 		// The provider has our signature, we do not have its: nothing is locked.
 		r.fail("link lost: " + reason)

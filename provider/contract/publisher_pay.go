@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/zennet/zennet/ledger/channel"
@@ -123,7 +124,7 @@ func (r *publisherRun) payment(u protocol.UsageReport) (protocol.Paid, error) {
 // before the provider winds down (3.4).
 func (r *publisherRun) topUp() {
 	rec, t := &r.s.Record, r.terms()
-	if !r.serving() || !r.s.Linked || rec.TopUpTx != nil || r.s.toppingUp || r.now < r.s.topUpAt || r.Policy.TopUpSeconds == 0 && r.Policy.LeaseSeconds == 0 {
+	if !r.serving() || !r.s.Linked || rec.TopUpTx != nil || r.s.toppingUp || r.now < r.s.topUpAt {
 		return
 	}
 	ahead := 2*Interval(t) + Grace(t)
@@ -133,8 +134,16 @@ func (r *publisherRun) topUp() {
 	if err == nil {
 		return
 	}
-	amount := max(Earned(t.MaxRate, int64(r.Policy.TopUpSeconds)*second), saturate(r.reserve().MulDiv(2, 1)))
-	expiry := max(rec.Expiry, r.now/second+int64(r.Policy.LeaseSeconds))
+	amount, expiry := types.Amount(0), int64(0)
+	if errors.Is(err, channel.ErrDeposit) && r.Policy.TopUpSeconds > 0 {
+		amount = max(Earned(t.MaxRate, int64(r.Policy.TopUpSeconds)*second), saturate(r.reserve().MulDiv(2, 1)))
+	}
+	if later := r.now/second + int64(r.Policy.LeaseSeconds); later > rec.Expiry {
+		expiry = later
+	}
+	if amount == 0 && (expiry == 0 || errors.Is(err, channel.ErrDeposit)) {
+		return // nothing that this side may do would help
+	}
 	r.s.toppingUp = true
 	r.do(PrepareTopUp{rec.Channel, amount, expiry})
 }

@@ -187,6 +187,7 @@ func (r *publisherRun) frozen(m *protocol.State) {
 		r.to(Suspended)
 	case !m.Frozen && r.s.Phase == Suspended:
 		r.to(Active)
+		r.do(Measure{}) // a frozen worker could not answer when the last report came
 	}
 }
 

@@ -1,0 +1,511 @@
+package contract
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/pricing"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+func testConsensusKey() []byte {
+	seed := types.HashOf("test-consensus")
+	return ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
+}
+
+// providerSide drives the provider's machine.
+type providerSide struct {
+	sim   *sim
+	m     Provider
+	state ProviderState
+	up    bool
+	disk  disk
+	saved *ProviderRecord
+	spec  protocol.Spec
+	caps  protocol.Capabilities
+	lie   int64 // percent
+	most  types.Amount
+}
+
+func (b *providerSide) due() int64 {
+	if !b.up {
+		return 0
+	}
+	return b.m.Deadline(b.state)
+}
+
+// done reports whether nothing more can come of this side.
+func (b *providerSide) done() bool { return b.up && b.state.Phase.Ended() }
+
+func (b *providerSide) header(t int64) {
+	if b.up {
+		b.step(HeaderSeen{b.sim.at(), t})
+	}
+}
+
+func (b *providerSide) step(e Event) {
+	if !b.up {
+		return
+	}
+	s := b.sim
+	before := b.state
+	next, effects, err := b.m.Step(b.state, e)
+	if err != nil {
+		s.logf("B", "refuses %s: %v", eventText(e), err)
+		if errors.Is(err, ErrTransition) || errors.Is(err, ErrInvariant) {
+			s.t.Fatalf("provider: %v", err)
+		}
+		if errors.Is(err, ErrPeer) {
+			s.unlink("protocol")
+		}
+		return
+	}
+	b.state = next
+	if next.Phase != before.Phase {
+		s.logf("B", "%s -> %s", before.Phase, next.Phase)
+	}
+	b.check()
+	var answers []Event
+	for _, e := range effects {
+		if !b.carryOut(e, &answers) {
+			b.crash()
+			return
+		}
+	}
+	for _, a := range answers {
+		b.step(a)
+	}
+}
+
+// check asserts the rules of 1.9, 1.10 and 3.5 on this side.
+func (b *providerSide) check() {
+	s := b.sim
+	if err := b.m.Check(b.state); err != nil {
+		s.t.Fatalf("provider at %d: %v\n%s", s.now, err, s.trace.String())
+	}
+	t := b.state.Record.Contract.Terms
+	if !s.punctual || t.MaxRate == 0 || b.state.Phase == Closed {
+		return
+	}
+	if worth, best := s.c.worth(), b.state.Best(); s.c.exists && worth > best && worth-best > Exposure(t)+1 && b.lie >= 100 {
+		s.t.Fatalf("provider at %d: %s of work, voucher %s: lost more than the exposure of %s\n%s", s.now, worth, best, Exposure(t), s.trace.String())
+	}
+}
+
+// carryOut does one effect; false is a crash.
+func (b *providerSide) carryOut(e Effect, answers *[]Event) bool {
+	s := b.sim
+	switch e := e.(type) {
+	case Send:
+		s.logf("B", "> %s", messageText(e.Message))
+		s.send("B", e.Message)
+	case Hangup:
+		s.in(2*latency, func() { s.unlink(e.Reason) })
+	case SaveProvider:
+		stored, alive := b.disk.write()
+		if stored {
+			rec := reencode(s, e.Record)
+			b.saved = &rec
+		}
+		return alive
+	case VerifyChannel:
+		s.in(ledgerMS, func() {
+			p, header := s.l.seen(e.ID)
+			b.step(ChannelSeen{At: s.at(), Channel: p, Header: header})
+		})
+	case Provision:
+		s.logf("B", "starts the container")
+		s.in(second/2, func() {
+			if b.up && b.state.Phase == Provisioning {
+				s.c.set(true, false)
+				b.step(Provisioned{s.at()})
+			}
+		})
+	case Measure:
+		*answers = append(*answers, Metered{At: s.at(), TimeNS: s.now, Usage: b.meter(), Rebase: e.Rebase})
+	case Freeze:
+		s.logf("B", "freezes: %s", e.Reason)
+		s.c.set(s.c.exists, true)
+	case Thaw:
+		s.logf("B", "thaws")
+		s.c.set(s.c.exists, false)
+	case Destroy:
+		s.logf("B", "destroys the container")
+		s.c.set(false, false)
+	case SubmitClose:
+		s.logf("B", "CLOSE claims %d", e.Claim)
+		body := chain.Body{From: b.m.Key.Address(), Close: &chain.Close{Channel: e.Channel, Claim: e.Claim, Voucher: e.Voucher}}
+		s.l.submit(body.Sign(b.m.Key, b.m.Ledger), func(r chain.Result) {
+			if end, ok := s.l.settled(e.Channel, s.at()); ok {
+				b.step(end)
+			} else {
+				b.step(SettleFailed{s.at(), r.Log})
+			}
+		})
+	case Fail:
+		s.logf("B", "fails: %s", e.Reason)
+	default:
+		s.t.Fatalf("provider: unknown effect %T", e)
+	}
+	return true
+}
+
+// meter reads the container; a liar multiplies.
+func (b *providerSide) meter() pricing.Usage {
+	u := b.sim.c.read()
+	for c := range u {
+		u[c] = u[c] * uint64(b.lie) / 100
+	}
+	return u
+}
+
+func (b *providerSide) crash() {
+	s := b.sim
+	s.logf("B", "CRASHES")
+	s.c.update()
+	b.up, s.punctual = false, false
+	s.unlink("provider gone")
+	s.in(second, b.restart)
+}
+
+func (b *providerSide) restart() {
+	s := b.sim
+	if b.up {
+		return
+	}
+	s.c.update()
+	b.up = true
+	if b.saved == nil {
+		s.logf("B", "restarts, knows nothing")
+		b.state = ProviderState{Phase: Failed}
+		s.c.set(false, false)
+		return
+	}
+	state, effects, err := b.m.Restore(*b.saved, s.c.exists, s.now)
+	if err != nil {
+		s.t.Fatalf("provider restarts: %v", err)
+	}
+	s.logf("B", "restarts in %s", state.Phase)
+	b.state = state
+	b.check()
+	var answers []Event
+	for _, e := range effects {
+		if !b.carryOut(e, &answers) {
+			b.crash()
+			return
+		}
+	}
+	for _, a := range answers {
+		b.step(a)
+	}
+	s.in(redial, s.redial)
+}
+
+// publisherSide drives the publisher's machine.
+type publisherSide struct {
+	sim      *sim
+	m        Publisher
+	state    PublisherState
+	up       bool
+	disk     disk
+	saved    *PublisherRecord
+	spec     protocol.Spec
+	terms    func(protocol.Capabilities) protocol.Terms
+	stingy   bool // never sends a payment
+	blind    bool // gets no reading from the worker
+	poor     bool // cannot top up
+	watching bool
+}
+
+func (a *publisherSide) due() int64 {
+	if !a.up {
+		return 0
+	}
+	return a.m.Deadline(a.state)
+}
+
+func (a *publisherSide) known() bool { return a.state.talk.accepted && !a.state.Phase.Ended() }
+
+func (a *publisherSide) header(t int64) {
+	if !a.up {
+		return
+	}
+	a.step(HeaderSeen{a.sim.at(), t})
+	a.step(Tick{a.sim.at()})
+	if a.watching {
+		if end, ok := a.sim.l.settled(a.state.Record.Channel, a.sim.at()); ok {
+			a.watching = false
+			a.step(end)
+		}
+	}
+}
+
+func (a *publisherSide) step(e Event) {
+	if !a.up {
+		return
+	}
+	s := a.sim
+	before := a.state
+	next, effects, err := a.m.Step(a.state, e)
+	if err != nil {
+		s.logf("A", "refuses %s: %v", eventText(e), err)
+		if errors.Is(err, ErrTransition) || errors.Is(err, ErrInvariant) {
+			s.t.Fatalf("publisher: %v", err)
+		}
+		if errors.Is(err, ErrPeer) {
+			s.unlink("protocol")
+		}
+		return
+	}
+	a.state = next
+	if next.Phase != before.Phase {
+		s.logf("A", "%s -> %s", before.Phase, next.Phase)
+	}
+	a.check()
+	for _, e := range effects {
+		if !a.carryOut(e) {
+			a.crash()
+			return
+		}
+	}
+}
+
+func (a *publisherSide) check() {
+	s := a.sim
+	if err := a.m.Check(a.state, s.now); err != nil {
+		s.t.Fatalf("publisher at %d: %v\n%s", s.now, err, s.trace.String())
+	}
+	if t := a.state.Record.Contract.Terms; s.honest && !Prepaid(t) && t.MaxRate > 0 && a.state.Paid() > s.c.worth()+1 && s.punctual {
+		s.t.Fatalf("publisher at %d: paid %s for work of %s\n%s", s.now, a.state.Paid(), s.c.worth(), s.trace.String())
+	}
+}
+
+func (a *publisherSide) carryOut(e Effect) bool {
+	s := a.sim
+	switch e := e.(type) {
+	case Send:
+		if _, payment := e.Message.(*protocol.Paid); payment && a.stingy {
+			return true
+		}
+		s.logf("A", "> %s", messageText(e.Message))
+		s.send("A", e.Message)
+	case Hangup:
+		s.in(2*latency, func() { s.unlink(e.Reason) })
+	case SaveLease:
+		return a.save(e.Record)
+	case SavePayment:
+		return a.save(e.Record)
+	case Offered:
+		var nonce [16]byte
+		copy(nonce[:], "a fresh nonce 16")
+		s.in(0, func() { a.step(Choose{At: s.at(), Terms: a.terms(e.Capabilities), Nonce: nonce}) })
+	case OpenChannel:
+		body := a.body(chain.Body{Open: &chain.Open{Payee: e.Contract.Provider, Contract: e.Contract.ID(), Deposit: e.Deposit, Expiry: e.Expiry}})
+		s.in(ledgerMS, func() {
+			a.step(OpenPrepared{At: s.at(), Channel: chain.ChannelID(a.m.Ledger, body.From, body.Nonce), Tx: chain.EncodeTx(body.Sign(a.m.Key, a.m.Ledger))})
+		})
+	case Broadcast:
+		a.broadcast(e)
+	case PrepareTopUp:
+		a.prepareTopUp(e)
+	case VerifyChannel:
+		s.in(ledgerMS, func() {
+			p, header := s.l.seen(e.ID)
+			a.step(ChannelSeen{At: s.at(), Channel: p, Header: header})
+		})
+	case Measure:
+		s.in(ledgerMS, func() {
+			in := Inside{At: s.at()}
+			if !a.blind && s.c.exists && !s.c.frozen && s.linked {
+				in.TimeNS, in.Usage = s.now, s.c.read()
+			}
+			a.step(in)
+		})
+	case Usable:
+		s.logf("A", "can use the container")
+	case Lost:
+		s.logf("A", "declares the lease lost: %s", e.Reason)
+	case AwaitSettlement:
+		a.watching = true
+	case SubmitRefund:
+		s.logf("A", "REFUND")
+		body := chain.Body{From: a.m.Key.Address(), Refund: &chain.Refund{Channel: e.Channel}}
+		s.l.submit(body.Sign(a.m.Key, a.m.Ledger), func(r chain.Result) {
+			if r.Code != chain.CodeOK {
+				a.step(SettleFailed{s.at(), r.Log})
+			}
+		})
+	case Done:
+		s.logf("A", "settled: the provider got %d", e.Claim)
+	case Fail:
+		s.logf("A", "fails: %s", e.Reason)
+	default:
+		s.t.Fatalf("publisher: unknown effect %T", e)
+	}
+	return true
+}
+
+func (a *publisherSide) body(b chain.Body) chain.Body {
+	b.From = a.m.Key.Address()
+	b.Nonce = a.sim.l.chain.Account(b.From).Nonce
+	b.Fee = chain.FeeOf(a.sim.l.chain.Params(), b, a.sim.l.chain.Time()) * 2
+	return b
+}
+
+func (a *publisherSide) broadcast(e Broadcast) {
+	s := a.sim
+	tx, err := chain.DecodeTx(e.Tx)
+	if err != nil {
+		s.t.Fatalf("stored transaction: %v", err)
+	}
+	id := chain.ChannelID(a.m.Ledger, tx.Body.From, tx.Body.Nonce)
+	what := "OPEN"
+	if e.TopUp {
+		id, what = tx.Body.TopUp.Channel, "TOP-UP"
+	}
+	s.logf("A", "broadcasts %s", what)
+	s.l.submit(tx, func(r chain.Result) {
+		p, header := s.l.seen(id)
+		known := r.Code == chain.CodeOK || s.l.chain.Account(tx.Body.From).Nonce > tx.Body.Nonce // sent before
+		switch {
+		case known && p != nil:
+			a.step(ChannelSeen{At: s.at(), Channel: p, Header: header, Tx: tx.ID(), Height: s.l.chain.Height()})
+		case known:
+			if end, ok := s.l.settled(id, s.at()); ok {
+				a.step(end)
+			}
+		case e.TopUp:
+			a.step(TopUpFailed{At: s.at(), Reason: r.Log, Rejected: true})
+		default:
+			a.step(OpenFailed{At: s.at(), Reason: r.Log, Rejected: true})
+		}
+	})
+}
+
+func (a *publisherSide) prepareTopUp(e PrepareTopUp) {
+	s := a.sim
+	if a.poor {
+		s.in(0, func() { a.step(TopUpFailed{At: s.at(), Reason: "the budget is spent"}) })
+		return
+	}
+	body := a.body(chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: e.Amount, Expiry: e.Expiry}})
+	s.in(0, func() {
+		a.step(TopUpPrepared{At: s.at(), Amount: e.Amount, Expiry: e.Expiry, Tx: chain.EncodeTx(body.Sign(a.m.Key, a.m.Ledger))})
+	})
+}
+
+func (a *publisherSide) save(r PublisherRecord) bool {
+	stored, alive := a.disk.write()
+	if stored {
+		rec := reencode(a.sim, r)
+		a.saved = &rec
+	}
+	return alive
+}
+
+func (a *publisherSide) crash() {
+	s := a.sim
+	s.logf("A", "CRASHES")
+	a.up, a.watching = false, false
+	s.unlink("publisher gone")
+	s.in(second, a.restart)
+}
+
+func (a *publisherSide) restart() {
+	s := a.sim
+	if a.up {
+		return
+	}
+	a.up = true
+	if a.saved == nil {
+		s.logf("A", "restarts, knows nothing")
+		a.state = PublisherState{Phase: Failed}
+		return
+	}
+	state, effects, err := a.m.Restore(*a.saved, s.now)
+	if err != nil {
+		s.t.Fatalf("publisher restarts: %v", err)
+	}
+	s.logf("A", "restarts in %s", state.Phase)
+	a.state = state
+	a.check()
+	for _, e := range effects {
+		if !a.carryOut(e) {
+			a.crash()
+			return
+		}
+	}
+}
+
+// reencode is what a store gives back: the canonical encoding, decoded.
+func reencode[T any](s *sim, v T) T {
+	var out T
+	if err := types.Decode(types.Encode(v), &out); err != nil {
+		s.t.Fatalf("record does not survive its encoding: %v", err)
+	}
+	return out
+}
+
+// messageText is a message in the transcript.
+func messageText(m protocol.Message) string {
+	switch m := m.(type) {
+	case *protocol.Capabilities:
+		return fmt.Sprintf("Capabilities maxRate=%d", m.MaxRate)
+	case *protocol.Offer:
+		return "Offer " + termsText(m.Contract.Terms)
+	case *protocol.Counter:
+		return "Counter " + termsText(m.Terms)
+	case *protocol.UsageReport:
+		final := ""
+		if m.Final {
+			final = " final"
+		}
+		return fmt.Sprintf("USAGE %d bill=%d%s", m.Seq, m.Bill, final)
+	case *protocol.Paid:
+		return fmt.Sprintf("VOUCHER %d amount=%d answers %d", m.Voucher.Seq, m.Voucher.Amount, m.Answers)
+	case *protocol.State:
+		if m.Frozen {
+			return "State frozen: " + m.Reason
+		}
+		return "State running: " + m.Reason
+	case *protocol.Bye:
+		return "BYE: " + m.Reason
+	case *protocol.Drop:
+		return "DROP: " + m.Reason
+	case *protocol.Reject:
+		return "Reject: " + m.Reason
+	case *protocol.Closed:
+		return fmt.Sprintf("Closed claim=%d", m.Claim)
+	case *protocol.Resume:
+		var usage, amount uint64
+		if m.Usage != nil {
+			usage = m.Usage.Seq
+		}
+		if m.Paid != nil {
+			amount = uint64(m.Paid.Voucher.Amount)
+		}
+		return fmt.Sprintf("RESUME usage=%d voucher=%d", usage, amount)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", m), "*protocol.")
+}
+
+func termsText(t protocol.Terms) string {
+	var rates []string
+	for _, c := range slices.Sorted(maps.Keys(t.Rates)) {
+		rates = append(rates, fmt.Sprintf("%s=%d", c, t.Rates[c].NXEN))
+	}
+	return fmt.Sprintf("%s maxRate=%d interval=%d grace=%d deposit=%d", strings.Join(rates, " "), t.MaxRate, t.IntervalSeconds, t.GraceSeconds, t.Deposit)
+}
+
+func eventText(e Event) string {
+	if r, ok := e.(Received); ok {
+		return messageText(r.Message)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", e), "contract.")
+}
