@@ -88,6 +88,18 @@ func TestJailIsSmall(t *testing.T) {
 	}
 }
 
+// A term that is served makes room in its last round, not before.
+func TestJailMakesRoom(t *testing.T) {
+	for rounds, want := range map[uint64]bool{1: true, 2: false} {
+		w := newWorld(t, func(g *Genesis) { g.Params.JailRounds = rounds })
+		w.pass(5, absent("d1")) // round 0; without votes the set stays
+		w.pass(5, absent("d2")) // round 1
+		if d1, d2 := w.delegate("d1"), w.delegate("d2"); !d1.Jailed || d2.Jailed != want {
+			t.Errorf("terms of %d: in round 1 %+v and %+v", rounds, d1, d2)
+		}
+	}
+}
+
 func TestMissesOfOthersDoNotCount(t *testing.T) {
 	w := newWorld(t)
 	w.do("carol", Body{Register: register(w, "carol", "carol")})
@@ -184,6 +196,38 @@ func TestBondOfOneThatLeftBefore(t *testing.T) {
 	w.do("d1", Body{Resign: &Resign{}})
 	if d := w.delegate("d1"); d.BondReturns != left+w.Params().UnbondSeconds {
 		t.Errorf("%+v, left at %d", d, left)
+	}
+}
+
+// Who resigns between a tally and the next round still sits, or will: its bond
+// waits until it has left.
+func TestBondAcrossATally(t *testing.T) {
+	w := newWorld(t)
+	w.do("carol", Body{Register: register(w, "carol", "carol")})
+	w.vote("alice", "carol", "d0")
+	w.toTally() // d1 leaves, carol comes, with the next round
+	w.do("d1", Body{Resign: &Resign{}})
+	if d := w.delegate("d1"); d.BondReturns != 0 {
+		t.Errorf("it still sits: %+v", d)
+	}
+	w.begin(1)
+	w.end()
+	if d := w.delegate("d1"); d.LastSat != w.Time() || d.BondReturns != w.Time()+w.Params().UnbondSeconds {
+		t.Errorf("it has left at %d: %+v", w.Time(), d)
+	}
+
+	w = newWorld(t)
+	w.do("carol", Body{Register: register(w, "carol", "carol")})
+	w.vote("alice", "carol", "d0")
+	w.toTally()
+	w.do("carol", Body{Resign: &Resign{}})
+	if d := w.delegate("carol"); d.BondReturns != 0 {
+		t.Errorf("it will sit: %+v", d)
+	}
+	w.toTally()
+	w.pass(2)
+	if d := w.delegate("carol"); d.BondReturns != w.Time()+w.Params().UnbondSeconds {
+		t.Errorf("it has sat until %d: %+v", w.Time(), d)
 	}
 }
 

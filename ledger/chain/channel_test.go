@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zennet/zennet/ledger/channel"
 	"github.com/zennet/zennet/ledger/types"
 )
 
@@ -22,6 +23,10 @@ func TestChannelMoney(t *testing.T) {
 		Expiry: startTime + 3600, Height: 1, Time: startTime + 1, ClosePrepaid: prepaid}
 	if !ok || c != want {
 		t.Fatal(cmp.Diff(want, c))
+	}
+	if got := c.Proven(w.Ledger()); got != (channel.Proven{Ledger: w.Ledger(), ID: id, Payer: c.Payer, Payee: c.Payee,
+		Contract: c.Contract, Deposit: c.Deposit, Expiry: c.Expiry}) {
+		t.Errorf("proven %+v", got)
 	}
 	if got := w.Account(addr("alice")).Balance; got != alice-100-opened.Fee {
 		t.Errorf("alice has %d after OPEN, want %d − 100 − %d", got, alice, opened.Fee)

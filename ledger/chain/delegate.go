@@ -86,10 +86,11 @@ func (s *State) scheduleBond(d *Delegate) {
 }
 
 // returnBond pays the bond back and forgets the delegate; its consensus key
-// stays taken. A ban in between burned the bond and keeps the record.
+// stays taken. A ban in between has taken the bond out of the index.
 func (s *State) returnBond(a types.Address) {
 	d, ok := s.Delegate(a)
 	if !ok || d.Banned {
+		s.fail(fmt.Errorf("%w: the bond of %s returns but is not there", ErrInvariant, a))
 		return
 	}
 	s.head.Supply.Bonds = s.rest(s.head.Supply.Bonds, d.Bond)
