@@ -73,7 +73,7 @@ func (s *study) prepareTask() plan.Task {
 	if strings.HasPrefix(g.Water, "tip4p") {
 		solvent = "tip4p"
 	}
-	return scripted(t, "prepare.sh", prepareScript, map[string]string{
+	return scripted(t, "prepare.sh", map[string]string{
 		"MD_STRUCTURE": "structure/" + input, "MD_INPUT": input,
 		"MD_FORCEFIELD": g.ForceField, "MD_WATER": g.Water, "MD_SOLVENT": solvent,
 		"MD_BOX_TYPE": g.Box.Type, "MD_BOX_SIZE": num(g.Box.Size), "MD_BOX_MARGIN": num(g.Box.Margin),
@@ -102,14 +102,14 @@ func (s *study) segmentTask(m, k int) plan.Task {
 		}
 	}
 	if !s.dynamic {
-		return scripted(t, "single.sh", singleScript, env)
+		return scripted(t, "single.sh", env)
 	}
 	t.Collect = append(t.Collect, "md.cpt")
 	t.Checkpoint = []string{"md.cpt", "md_prev.cpt", "md.part*"}
 	env["MD_INIT"] = strconv.FormatInt(from.init, 10)
 	env["MD_FIRST"] = strconv.FormatInt(s.time.last(k-1), 10)
 	env["MD_LAST"] = strconv.FormatInt(s.time.last(k), 10)
-	return scripted(t, "segment.sh", segmentScript, env)
+	return scripted(t, "segment.sh", env)
 }
 
 // joinTask makes member m's files of its segments'.
@@ -120,7 +120,7 @@ func (s *study) joinTask(m int) plan.Task {
 		Collect:       []string{"md.*"},
 		ExpectSeconds: 1,
 	}
-	env := map[string]string{"MD_LAST": "", "MD_INIT": "0", "MD_FRAMES": "0"}
+	env := map[string]string{"MD_LAST": "", "MD_INIT": "0", "MD_FRAMES": "0", "MD_ENERGY": "0"}
 	if s.dynamic {
 		last := s.segments()
 		t.Inputs = append(t.Inputs, plan.Input{Path: "md.cpt", Task: segmentName(m, last), From: "md.cpt"})
@@ -134,11 +134,12 @@ func (s *study) joinTask(m int) plan.Task {
 		env["MD_LAST"] = strconv.FormatInt(s.time.Total, 10)
 		env["MD_INIT"] = strconv.FormatInt(s.members[m].init, 10)
 		env["MD_FRAMES"] = strconv.FormatInt(s.frames, 10)
+		env["MD_ENERGY"] = strconv.FormatInt(s.energy, 10)
 	}
 	for k := 1; k <= s.segments(); k++ {
 		t.Inputs = append(t.Inputs, plan.Input{Path: fmt.Sprintf("in/%06d", k), Task: segmentName(m, k), From: "parts"})
 	}
-	return scripted(t, "join.sh", joinScript, env)
+	return scripted(t, "join.sh", env)
 }
 
 // hasTRR says that the user's parameters make mdrun write a full trajectory.
@@ -160,7 +161,7 @@ func (s *study) reportTask(m int) plan.Task {
 		Collect:       []string{"*." + memberName(m) + ".*"},
 		ExpectSeconds: 1,
 	}
-	return scripted(t, "report.sh", reportScript, map[string]string{
+	return scripted(t, "report.sh", map[string]string{
 		"MD_MEMBER": memberName(m), "MD_ITEMS": strings.Join(s.job.Report, " "), "MD_FRAMES": strconv.FormatInt(s.frames, 10),
 	})
 }

@@ -26,11 +26,20 @@ var joinScript string
 //go:embed script/report.sh
 var reportScript string
 
+// scripts are the tasks' programs; all tasks share their bytes.
+var scripts = map[string][]byte{
+	"prepare.sh": []byte(commonScript + "\n" + prepareScript),
+	"segment.sh": []byte(commonScript + "\n" + segmentScript),
+	"single.sh":  []byte(commonScript + "\n" + singleScript),
+	"join.sh":    []byte(commonScript + "\n" + joinScript),
+	"report.sh":  []byte(commonScript + "\n" + reportScript),
+}
+
 // scripted gives a task its script and its settings.
-func scripted(t plan.Task, name, body string, env map[string]string) plan.Task {
+func scripted(t plan.Task, name string, env map[string]string) plan.Task {
 	t.Command = []string{"sh", "-eu", name}
 	t.Env = env
-	t.Inputs = append([]plan.Input{{Path: name, Data: []byte(commonScript + "\n" + body)}}, t.Inputs...)
+	t.Inputs = append([]plan.Input{inline(name, scripts[name])}, t.Inputs...)
 	return t
 }
 

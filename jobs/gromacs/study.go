@@ -20,6 +20,7 @@ type study struct {
 	dynamic bool    // false: one task without checkpoints a member
 	time    timing  // where dynamic
 	frames  int64   // of a member's .xtc; 0 = none or unknown
+	energy  int64   // steps between frames of energies; 0 = none
 	members []start
 	prepare map[string]params // mdp files of the prepare task; nil where the system is ready
 }
@@ -84,7 +85,7 @@ func (s *study) structure(files fs.FS) error {
 		return err
 	}
 	mdp = mdp.with("nstxout-compressed", strconv.FormatInt(frames, 10), "nstenergy", strconv.FormatInt(energy, 10))
-	s.frames = s.time.Total/frames + 1
+	s.frames, s.energy = s.time.Total/frames+1, energy
 	s.prepare = preparation(*g)
 	for m := range g.Ensemble {
 		seed := memberSeed(*g, m)
@@ -311,6 +312,7 @@ func (s *study) ready(in RunInput) error {
 	for _, n := range append(in.Outputs[:], in.Compressed) {
 		unit = lcm(unit, int64(n))
 	}
+	s.energy = int64(in.Outputs[3])
 	if in.Compressed > 0 {
 		s.frames = total/int64(in.Compressed) + 1
 	}

@@ -39,8 +39,8 @@ if todo box "box"; then
 	gmx -quiet editconf -f compact.gro -o measured.gro -c -d 1 -bt cubic > editconf.txt 2> gmx.err || fail "gmx editconf: $(reason gmx.err)"
 	diameter=$(awk '/^ *diameter/ { print $3; exit }' editconf.txt)
 	[ -n "$diameter" ] || fail "editconf did not say how large the solute is"
-	size=$(awk -v d="$diameter" -v size="$MD_BOX_SIZE" -v margin="$MD_BOX_MARGIN" 'BEGIN { printf "%.5f", size > 0 ? size : d + 2 * margin }')
-	need=$(awk -v d="$diameter" 'BEGIN { x = d + 1.2; printf "%.2f", int(x * 100) / 100 + (x > int(x * 100) / 100 ? 0.01 : 0) }')
+	size=$(awk -v d="$diameter" -v size="$MD_BOX_SIZE" -v margin="$MD_BOX_MARGIN" 'BEGIN { printf "%.5f", (size > 0 ? size : d + 2 * margin) }')
+	need=$(awk -v d="$diameter" 'BEGIN { x = d + 1.2; printf "%.2f", (int(x * 100) + (x * 100 > int(x * 100))) / 100 }')
 	if awk -v d="$diameter" -v size="$size" 'BEGIN { exit !(size < d + 1.2 - 1e-6) }'; then
 		verdict "gromacs.box: ${MD_BOX_SIZE}nm is too small: the solute is ${diameter}nm across here, so that with 0.6nm on each side the box needs at least ${need}nm (or let it collapse longer)"
 	fi

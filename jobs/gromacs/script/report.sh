@@ -98,7 +98,7 @@ for item in $MD_ITEMS; do
 		if [ -z "$traj" ]; then skip image "the run wrote no coordinates"; continue; fi
 		# All pairs in 26 images, every frame: thinned so that it ends in about a minute.
 		n=$(count protein); [ "$n" -gt 0 ] || n=$(count solute)
-		skipped=$(awk -v n="$n" -v frames="$MD_FRAMES" 'BEGIN { x = n * n * 13 * frames / 2e10; print x > 1 ? int(x) + 1 : 1 }')
+		skipped=$(awk -v n="$n" -v frames="$MD_FRAMES" 'BEGIN { x = n * n * 13 * frames / 2e10; print (x > 1 ? int(x) + 1 : 1) }')
 		source=$traj
 		if [ "$skipped" -gt 1 ]; then
 			printf 'System\n' | try trjconv -f "$traj" -s md.tpr -skip "$skipped" -o thin.xtc > thin.txt && source=thin.xtc
