@@ -21,11 +21,13 @@ const (
 	diskWeight = 0.25
 )
 
-// A disk that seems slower than this worked for others too; the rest of its time
-// is not priced.
+// The disk's time is priced up to what these speeds give: a disk that seems
+// slower worked for others too, or waited for a CPU. Without this ceiling a
+// measurement on a busy machine would make requests so dear that a later load at
+// the disk's true speed came over pricing.FullRate.
 const (
-	slowestBytes = 128 << 20 // bytes a second
-	slowestOps   = 2000      // requests a second
+	slowestBytes = 1 << 30 // bytes a second
+	slowestOps   = 8000    // requests a second
 )
 
 // Measured is what one kernel did in its container.
