@@ -75,7 +75,7 @@ func engineConfig(c Config) (*cmtconfig.Config, error) {
 	e.P2P.PersistentPeers = strings.Join(c.P2P.Peers, ",")
 	e.P2P.AddrBookStrict = false
 	e.P2P.AllowDuplicateIP = true
-	e.P2P.PexReactor = len(c.P2P.Peers) > 0
+	e.P2P.PexReactor = false // peers are named; gossip of addresses makes restarted ones reconnect in storms
 
 	if err := e.ValidateBasic(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)

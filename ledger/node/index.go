@@ -60,12 +60,9 @@ type index struct {
 	pruned int64
 }
 
-func openIndex(dir string) (*index, error) {
-	db, err := dbm.NewDB("index", "goleveldb", dir)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStore, err)
-	}
+func newIndex(db dbm.DB) (*index, error) {
 	x := &index{db: db, values: map[string][]byte{}, staged: map[string][]byte{}}
+	var err error
 	if x.height, err = x.number(indexHeight); err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func openIndex(dir string) (*index, error) {
 	}
 	it, err := db.Iterator([]byte{indexDerived}, []byte{indexDerived + 1})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStore, err)
+		return nil, err
 	}
 	defer it.Close()
 	for ; it.Valid(); it.Next() {
@@ -86,7 +83,7 @@ func openIndex(dir string) (*index, error) {
 func (x *index) number(key byte) (int64, error) {
 	value, err := x.db.Get([]byte{key})
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrStore, err)
+		return 0, err
 	}
 	if len(value) != 8 {
 		return 0, nil

@@ -34,19 +34,35 @@ type store struct {
 	index   *index
 	tree    *iavl.MutableTree
 	version int64
+	keep    int64 // versions
 }
 
+// openStore opens the two databases in a folder.
 func openStore(dir string) (*store, error) {
-	db, err := dbm.NewDB("state", "goleveldb", dir)
+	var dbs []dbm.DB
+	for _, name := range []string{"state", "index"} {
+		db, err := dbm.NewDB(name, "goleveldb", dir)
+		if err != nil {
+			for _, open := range dbs {
+				err = errors.Join(err, open.Close())
+			}
+			return nil, fmt.Errorf("%w: %w", ErrStore, err)
+		}
+		dbs = append(dbs, db)
+	}
+	return newStore(dbs[0], dbs[1], keepVersions)
+}
+
+// newStore is the store over two databases, which it owns; it keeps the newest
+// versions provable, at least keep of them.
+func newStore(tree, idx dbm.DB, keep int64) (*store, error) {
+	s := &store{db: tree, keep: keep, tree: iavl.NewMutableTree(tree, treeCache, true, iavl.NewNopLogger())}
+	var err error
+	if s.index, err = newIndex(idx); err == nil {
+		err = s.align()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStore, err)
-	}
-	s := &store{db: db, tree: iavl.NewMutableTree(db, treeCache, true, iavl.NewNopLogger())}
-	if s.index, err = openIndex(dir); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := s.align(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrStore, err), s.close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrStore, err), s.tree.Close(), tree.Close(), idx.Close())
 	}
 	return s, nil
 }
@@ -128,7 +144,7 @@ func (s *store) save(height, time int64, txs []txPlace) error {
 		return fmt.Errorf("%w: block %d was saved as version %d", ErrStore, height, version)
 	}
 	s.version = version
-	if old := height - keepVersions; old > 0 && height%pruneEvery == 0 {
+	if old := height - s.keep; old > 0 && height%min(s.keep, pruneEvery) == 0 {
 		if err := s.tree.DeleteVersionsTo(old); err != nil {
 			return fmt.Errorf("%w: prune to %d: %w", ErrStore, old, err)
 		}
