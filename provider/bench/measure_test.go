@@ -222,8 +222,16 @@ func TestMeasureForReal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rt, err := runtime.NewRunc(runtime.Config{Dir: t.TempDir(), Worker: worker,
-		Label: fmt.Sprintf("bench-test-%d", os.Getpid()), Log: slog.New(slog.DiscardHandler)})
+	label := fmt.Sprintf("bench-test-%d", os.Getpid())
+	t.Cleanup(func() { // the runtime keeps its parent cgroups
+		v1, _ := filepath.Glob("/sys/fs/cgroup/*/zennet/" + label)
+		v2, _ := filepath.Glob("/sys/fs/cgroup/zennet/" + label)
+		for _, dir := range append(v1, v2...) {
+			os.Remove(dir)
+		}
+	})
+	rt, err := runtime.NewRunc(runtime.Config{Dir: t.TempDir(), Worker: worker, Label: label,
+		Log: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, runtime.ErrHost) && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
