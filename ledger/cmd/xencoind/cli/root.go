@@ -40,7 +40,13 @@ func Root() *cobra.Command {
 		Short:         "A node of the XenCoin ledger",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return wrong("unknown command %q (try --help)", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Example: `  xencoind init --home ~/ledger --fund zen1…=1000XEN
   xencoind start --home ~/ledger --rpc 127.0.0.1:26657
   xencoind status --home ~/ledger --rpc http://127.0.0.1:26657`,

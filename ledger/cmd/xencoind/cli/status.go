@@ -14,7 +14,7 @@ import (
 )
 
 // statusTimeout bounds the whole command.
-const statusTimeout = 10 * time.Second
+const statusTimeout = 3 * time.Second
 
 func statusCommand() *cobra.Command {
 	var home, genesis, rpc string
