@@ -33,6 +33,16 @@ func seccomp() *specs.LinuxSeccomp {
 		// Linux, 32-bit addresses, uname of 2.6, and the question which it is.
 		rules = append(rules, allow("personality", specs.LinuxSeccompArg{Index: 0, Value: persona, Op: specs.OpEqualTo}))
 	}
+	// Named pipes are made by the same call as devices.
+	for name, mode := range map[string]uint{"mknod": 1, "mknodat": 2} {
+		kind := func(k uint64) specs.LinuxSeccompArg {
+			return specs.LinuxSeccompArg{Index: mode, Value: syscall.S_IFMT, ValueTwo: k, Op: specs.OpMaskedEqual}
+		}
+		rules = append(rules, allow(name, kind(syscall.S_IFIFO)))
+		for _, device := range []uint64{syscall.S_IFCHR, syscall.S_IFBLK} {
+			rules = append(rules, specs.LinuxSyscall{Names: []string{name}, Action: specs.ActErrno, ErrnoRet: &eperm, Args: []specs.LinuxSeccompArg{kind(device)}})
+		}
+	}
 	return &specs.LinuxSeccomp{
 		DefaultAction:   specs.ActErrno,
 		DefaultErrnoRet: &enosys,
@@ -61,7 +71,7 @@ var refused = []string{
 	// other processes
 	"ptrace", "kcmp", "pidfd_getfd", "process_madvise",
 	// files by handle, devices
-	"open_by_handle_at", "name_to_handle_at", "mknod", "mknodat", "fanotify_init",
+	"open_by_handle_at", "name_to_handle_at", "fanotify_init",
 	// the kernel itself
 	"init_module", "finit_module", "delete_module", "create_module", "query_module", "get_kernel_syms",
 	"kexec_load", "kexec_file_load", "reboot", "bpf", "perf_event_open", "userfaultfd", "syslog", "acct",

@@ -34,6 +34,21 @@ type process struct {
 	fd  *os.File
 }
 
+func (p *process) dup() (*os.File, error) {
+	raw, err := p.fd.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	if e := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
+		return nil, e
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
 // watch opens the container's first process, or returns nil where it does not run.
 func (r *Runc) watch(id string) *process {
 	r.mu.Lock()
@@ -45,7 +60,7 @@ func (r *Runc) watch(id string) *process {
 	if pid == 0 {
 		return nil
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
 		return nil
 	}
@@ -124,16 +139,12 @@ func (r *Runc) Wait(ctx context.Context, id string) (Status, error) {
 	if p == nil {
 		return r.Status(ctx, id)
 	}
-	fd, err := unix.PidfdOpen(p.pid, unix.PIDFD_NONBLOCK)
+	// A descriptor of one's own waits in the network poller, not in a thread.
+	f, err := p.dup()
 	if err != nil {
-		return r.Status(ctx, id)
+		return Status{}, fmt.Errorf("wait for %s: %w", id, err)
 	}
-	// In non-blocking mode the file waits in the network poller, not in a thread.
-	f := os.NewFile(uintptr(fd), "pidfd")
 	defer f.Close()
-	if !r.hierarchy.holds(r.cgroup(id), p.pid) {
-		return r.Status(ctx, id)
-	}
 	stop := context.AfterFunc(ctx, func() { f.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	raw, err := f.SyscallConn()

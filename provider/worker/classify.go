@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -62,7 +61,7 @@ func classify(f facts, timeoutSeconds uint32, pids uint64) (class, message strin
 		class, message = protocol.ClassMemory, fmt.Sprintf("one of its processes was killed at the memory limit: %s", end)
 	case signs(diskSigns) || f.limits.known && (f.limits.freeBytes < fullBytes || f.limits.freeFiles < fullFiles):
 		class, message = protocol.ClassDisk, "the scratch disk is full: "+end
-	case signs(pidsSigns) || f.limits.refusedForks > 0 || pids > 0 && f.limits.processes >= pids:
+	case signs(pidsSigns) || f.limits.refusedForks > 0 || pids > 0 && f.limits.processes+2 >= pids+workerThreads:
 		class, message = protocol.ClassPids, fmt.Sprintf("ran into the limit of %d processes: %s", pids, end)
 	case signs(memorySigns):
 		class, message = protocol.ClassMemory, "could not get memory: "+end
@@ -93,6 +92,14 @@ func classifyError(err error) string {
 	return protocol.ClassCollect
 }
 
+// explain fills in the class and the sentence of an error.
+func explain(out *protocol.Exited, err error) {
+	out.Class, out.Message = classifyError(err), sentence(err.Error())
+	if out.Class == protocol.ClassDisk {
+		out.Message = sentence("the scratch disk is full: " + err.Error())
+	}
+}
+
 // maxMessage bounds an Exited's message, in bytes.
 const maxMessage = 600
 
@@ -114,6 +121,3 @@ func sentence(text string) string {
 	}
 	return text
 }
-
-// missing says whether an error is that a pattern matched nothing.
-func missing(err error) bool { return errors.Is(err, blob.ErrNoMatch) }

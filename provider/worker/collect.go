@@ -33,7 +33,7 @@ func (s *Server) collect(t *task, out *protocol.Exited) {
 		if err == nil {
 			return
 		}
-		out.Class, out.Message = classifyError(err), sentence(err.Error())
+		explain(out, err)
 	}
 	patterns, err := s.matching(t, t.run.Checkpoint)
 	if err == nil && len(patterns) > 0 {

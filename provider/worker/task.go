@@ -69,7 +69,7 @@ func (t *task) manifest() string { return logsDir + "/" + t.name + ".manifest" }
 func (s *Server) attempt(t *task) *protocol.Exited {
 	out := &protocol.Exited{ID: t.run.ID, Code: -1}
 	fail := func(err error) *protocol.Exited {
-		out.Class, out.Message = classifyError(err), sentence(err.Error())
+		explain(out, err)
 		return out
 	}
 	stdout, stderr, err := s.prepare(t)
@@ -98,14 +98,13 @@ func (s *Server) attempt(t *task) *protocol.Exited {
 	s.emit(&protocol.Started{ID: t.run.ID})
 	s.mu.Unlock()
 
-	facts := s.supervise(t, ended)
+	facts := s.supervise(t, ended, before)
 	out.WallNS = uint64(facts.at.Sub(began))
 	out.Usage = usageOf(facts.usage)
 	out.Code = exitCode(facts.status)
 	out.Stdout = streamOf(stdout)
 	out.Stderr = streamOf(stderr)
 	if out.Code != 0 || facts.why.ended != "" {
-		facts.limits = s.limits.since(before)
 		facts.stderr = lastLine(stderr)
 		out.Class, out.Message = classify(facts, t.run.TimeoutSeconds, s.cfg.Pids)
 		if out.Class == protocol.ClassMemory {
@@ -217,13 +216,13 @@ type facts struct {
 	ending
 	at     time.Time // when its first process ended
 	why    why
-	limits events
+	limits events // what happened at the limits up to then
 	stderr string // its last line
 }
 
 // supervise waits until the task's first process has ended, by itself, at its
 // timeout or by the publisher's wish, and sees that nothing of it is left.
-func (s *Server) supervise(t *task, ended <-chan ending) facts {
+func (s *Server) supervise(t *task, ended <-chan ending, before events) facts {
 	var f facts
 	var timeout, grace <-chan time.Time
 	if t.run.TimeoutSeconds > 0 {
@@ -263,6 +262,9 @@ func (s *Server) supervise(t *task, ended <-chan ending) facts {
 		select {
 		case f.ending = <-ended:
 			reaped, ended, f.at, timeout = true, nil, time.Now(), nil
+			if f.status != 0 { // before what it has left is killed: that may hold what it lacked
+				f.limits = s.limits.since(before)
+			}
 		case <-timeout:
 			terminate(protocol.ClassTimeout, time.Duration(t.run.GraceSeconds)*time.Second)
 		case after := <-t.kills:

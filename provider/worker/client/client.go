@@ -25,6 +25,7 @@ const (
 	maxQueued = 64 << 20        // bytes waiting to be sent on the control connection
 	maxEvents = 1024            // waiting to be received; then the worker has to wait
 	stall     = 2 * time.Minute // without a byte in a transfer under way
+	closeWait = 5 * time.Second // to send what is queued
 	maxIdle   = 4               // fetch connections kept for the next
 )
 
@@ -41,6 +42,7 @@ type Client struct {
 	more     sync.Cond
 	queue    []byte
 	err      error
+	closing  bool // nothing more is queued
 	seq      uint64
 	readings map[uint64]chan protocol.Reading
 	idle     []*fetcher
@@ -167,9 +169,14 @@ func (c *Client) reason() error {
 	return c.err
 }
 
-// Close ends the connection and waits for that. Tasks go on.
+// Close sends what is queued, ends the connection and waits for that. Tasks go on.
 func (c *Client) Close() error {
-	c.fail(ErrClosed)
+	c.mu.Lock()
+	c.closing = true
+	c.more.Signal()
+	c.mu.Unlock()
+	timer := time.AfterFunc(closeWait, func() { c.fail(ErrClosed) })
+	defer timer.Stop()
 	<-c.done
 	return nil
 }
@@ -200,6 +207,9 @@ func (c *Client) send(m protocol.Message) error {
 	if c.err != nil {
 		return c.err
 	}
+	if c.closing {
+		return ErrClosed
+	}
 	if len(c.queue) > maxQueued {
 		return fmt.Errorf("%w: %d bytes are waiting", ErrQueue, len(c.queue))
 	}
@@ -217,12 +227,16 @@ func (c *Client) write() error {
 	var out []byte
 	for {
 		c.mu.Lock()
-		for len(c.queue) == 0 && c.err == nil {
+		for len(c.queue) == 0 && c.err == nil && !c.closing {
 			c.more.Wait()
 		}
 		if c.err != nil {
 			c.mu.Unlock()
 			return nil
+		}
+		if len(c.queue) == 0 {
+			c.mu.Unlock()
+			return ErrClosed
 		}
 		out, c.queue = c.queue, out[:0]
 		c.mu.Unlock()
@@ -265,7 +279,7 @@ func (c *Client) read(in io.Reader) error {
 		}
 		select {
 		case c.events <- ev:
-		case <-c.ending:
+		case <-c.ending: // a closing client does not wait for its receiver
 			return nil
 		}
 	}
