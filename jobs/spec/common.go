@@ -43,12 +43,11 @@ func (r *reader) job(root *yaml.Node) Job {
 	job.Timeout = r.duration(top["timeout"], DefaultTimeout)
 	job.Deadline = r.duration(top["deadline"], 0)
 	job.Outputs = r.outputs(top["outputs"])
+	if !top["slots"].given() {
+		job.Slots = max(job.Slots, job.Providers.Min)
+	}
 	if job.Providers.Min > job.Slots {
-		where := top["slots"]
-		if !where.given() {
-			where = r.fields(top["providers"], "min", "maxRate", "reputation", "deny")["min"]
-		}
-		r.report(where.key, "slots", ErrValue, "%d slots cannot be on %d different providers (providers.min)", job.Slots, job.Providers.Min)
+		r.report(top["slots"].key, "slots", ErrValue, "%d slots cannot be on %d different providers (providers.min)", job.Slots, job.Providers.Min)
 	}
 	if !built {
 		return job

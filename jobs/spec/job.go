@@ -23,7 +23,7 @@ type Job struct {
 	Name      string        // default: the file's name without its extension
 	Image     string        // ImageHost (default) or the absolute path of a root file system that the provider has
 	Resources Resources     // of each container
-	Slots     int           // containers at once, at most; default DefaultSlots
+	Slots     int           // containers at once, at most; default DefaultSlots, or Providers.Min if that is more
 	Budget    types.Amount  // never spends more; default DefaultBudget
 	Providers Providers     // whom to lease from
 	Pool      string        // "direct"

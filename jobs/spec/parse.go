@@ -3,7 +3,6 @@ package spec
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"regexp"
@@ -40,7 +39,7 @@ func Parse(name string, data []byte, files fs.FS, sets []string) (Job, error) {
 // load reads the text as one YAML mapping, or reports why not and returns nil.
 func (r *reader) load(data []byte) *yaml.Node {
 	whole := func(format string, args ...any) *yaml.Node {
-		r.problems = append(r.problems, placed{Problem: Problem{Where: r.file, Kind: ErrSyntax, Text: fmt.Sprintf(format, args...)}})
+		r.report(nil, "", ErrSyntax, format, args...)
 		return nil
 	}
 	if len(data) > MaxFile {
@@ -98,7 +97,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
 // syntax reports the YAML library's error at the line that it names.
 func (r *reader) syntax(err error) {
-	where, line, text := r.file, 0, err.Error()
+	where, line, text := r.file+":1", 1, err.Error()
 	if m := yamlLine.FindStringSubmatch(strings.ReplaceAll(text, "\n", " ")); m != nil {
 		text = m[2]
 		if m[1] != "" {
@@ -119,6 +118,10 @@ func (r *reader) plain(n *yaml.Node, depth int) {
 	}
 	switch {
 	case n.Kind == yaml.AliasNode:
+		if n.Line == r.aliased {
+			return // one a line is enough: a bomb has hundreds
+		}
+		r.aliased = n.Line
 		r.report(n, "", ErrSyntax, "alias *%s: write the value out; job files have no anchors and aliases", clip(n.Value))
 		return
 	case n.Anchor != "":

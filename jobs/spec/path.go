@@ -248,6 +248,8 @@ func (r *reader) patterns(f field) []string {
 			clean = "**"
 		case !doublestar.ValidatePattern(clean):
 			problem = clip(s) + " is no pattern (want for example out/*.png)"
+		case strings.HasSuffix(s, "/"):
+			clean += "/" // names a folder, which is made before the task starts
 		}
 		if problem != "" {
 			r.report(item.node, item.path, ErrValue, "%s", problem)

@@ -17,6 +17,7 @@ type reader struct {
 	files    fs.FS
 	lines    map[string]string     // dotted key → place, for Job.Lines
 	flags    map[*yaml.Node]string // nodes that come from a --set flag
+	aliased  int                   // last line whose alias was reported
 	problems []placed
 	more     int
 }
@@ -29,7 +30,7 @@ type placed struct {
 
 func (r *reader) where(n *yaml.Node) (string, int) {
 	if n == nil {
-		return r.file, 0
+		return r.file + ":1", 1
 	}
 	if flag, ok := r.flags[n]; ok {
 		return flag, 1 << 30
@@ -37,7 +38,7 @@ func (r *reader) where(n *yaml.Node) (string, int) {
 	return fmt.Sprintf("%s:%d", r.file, n.Line), n.Line
 }
 
-// report adds a problem at a node; nil is the whole file.
+// report adds a problem at a node; nil is the whole file, and its first line.
 func (r *reader) report(n *yaml.Node, key string, kind ErrorKind, format string, args ...any) {
 	if len(r.problems) >= 10*MaxErrors {
 		r.more++
