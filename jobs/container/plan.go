@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -139,6 +140,9 @@ func mentions(files fs.FS, job spec.Job) (map[string]bool, error) {
 					return nil
 				}
 				info, err := fs.Stat(files, name)
+				if errors.Is(err, fs.ErrNotExist) {
+					return nil // a link to nothing
+				}
 				if err != nil {
 					return err
 				}

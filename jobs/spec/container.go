@@ -21,6 +21,15 @@ func (r *reader) container(top map[string]field) *Container {
 	if top["array"].given() && top["matrix"].given() {
 		r.report(top["matrix"].key, "matrix", ErrKey, "a job has an array or a matrix, not both")
 	}
+	for _, one := range []struct {
+		name string
+		n    int
+	}{{"inputs", count(top["inputs"])}, {"collect", count(top["collect"])}, {"env", len(out.Env)}} {
+		if tasks := out.Tasks(); one.n > 1 && one.n*tasks > MaxTotal {
+			r.report(top[one.name].key, one.name, ErrValue, "%d entries for each of %d tasks are more than %d in all", one.n, tasks, MaxTotal)
+			return out
+		}
+	}
 	names := map[string]bool{"index": true, "number": true}
 	for _, axis := range out.Matrix {
 		names[axis.Name] = true
@@ -127,6 +136,10 @@ func (r *reader) matrix(f field) []Axis {
 	if f.given() && f.node.Kind == yaml.MappingNode && len(axes) == 0 {
 		r.report(f.node, f.path, ErrValue, "is empty; want for example matrix: {seed: [1, 2, 3]}")
 	}
+	if len(axes) > MaxAxes {
+		r.report(f.key, f.path, ErrValue, "has %d parameters; at most %d", len(axes), MaxAxes)
+		return nil
+	}
 	for _, one := range axes {
 		axis := Axis{Name: one.key.Value}
 		upper := strings.ToUpper(axis.Name)
@@ -187,4 +200,12 @@ func (r *reader) env(f field) map[string]string {
 		}
 	}
 	return out
+}
+
+// count is the number of items of a list, before it is read.
+func count(f field) int {
+	if !f.given() || f.node.Kind != yaml.SequenceNode {
+		return 1
+	}
+	return len(f.node.Content)
 }

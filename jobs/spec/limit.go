@@ -13,7 +13,9 @@ const (
 	MaxErrors    = 20      // problems reported at once
 	MaxTasks     = 100_000 // tasks of a job: array, matrix, or ensemble × segments
 	MaxSlots     = 10_000
-	MaxInputs    = 10_000 // entries of a list of inputs, patterns, env or addresses
+	MaxInputs    = 10_000    // entries of a list of inputs, patterns, env or addresses
+	MaxAxes      = 16        // parameters of a matrix
+	MaxTotal     = 1_000_000 // inputs, patterns or variables of all tasks together
 	MaxText      = 64 << 10
 	MaxName      = 64
 	MaxTaskName  = 200

@@ -299,3 +299,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Many inputs of many tasks are refused before they are looked for.
+func TestTotal(t *testing.T) {
+	names := make([]string, 5000)
+	for i := range names {
+		names[i] = fmt.Sprintf("\"{index}/%d\"", i)
+	}
+	text := "version: 1\nkind: container\ncommand: \"true\"\narray: 0-99999\ninputs: [" + strings.Join(names, ",") + "]\n"
+	_, err := spec.Parse("job.yaml", []byte(text), folder(), nil)
+	if err == nil || err.Error() != "job.yaml:5: inputs: 5000 entries for each of 100000 tasks are more than 1000000 in all" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -124,6 +124,7 @@ func exists(files fs.FS, name string) string {
 func (r *reader) inputs(f field, c Container, names map[string]bool) []string {
 	var out []string
 	checked := map[string]bool{}
+	placed := places{}
 	for _, item := range r.list(f, MaxInputs) {
 		s, ok := r.text(item)
 		if !ok {
@@ -137,18 +138,19 @@ func (r *reader) inputs(f field, c Container, names map[string]bool) []string {
 		if problem == "" {
 			problem = unknownHole(clean, names)
 		}
-		for _, other := range out {
-			if problem == "" && (other == clean || strings.HasPrefix(clean, other+"/") || strings.HasPrefix(other, clean+"/")) {
-				problem = fmt.Sprintf("%s and %s overlap", clip(other), clip(clean))
-			}
+		if problem == "" {
+			problem = placed.overlap(clean)
 		}
 		if problem != "" {
 			r.report(item.node, item.path, ErrFile, "%s", problem)
 			continue
 		}
 		out = append(out, clean)
-		missing := 0
-		for i := range c.Tasks() {
+		missing, tasks := 0, c.Tasks()
+		if !strings.ContainsRune(clean, '{') {
+			tasks = 1
+		}
+		for i := range tasks {
 			name := c.Fill(clean, i)
 			if checked[name] {
 				continue
@@ -171,6 +173,24 @@ func (r *reader) inputs(f field, c Container, names map[string]bool) []string {
 		}
 	}
 	return out
+}
+
+// places are the paths that inputs take in the scratch folder, and the folders
+// above them (by a path below each).
+type places map[string]string
+
+// overlap adds a path, or says which other it would lie in or around.
+func (p places) overlap(name string) string {
+	for at := name; at != "."; at = path.Dir(at) {
+		if other, ok := p[at]; ok && (at == name || other == at) {
+			return fmt.Sprintf("%s and %s overlap", clip(other), clip(name))
+		}
+	}
+	for at := path.Dir(name); at != "."; at = path.Dir(at) {
+		p[at] = name
+	}
+	p[name] = name
+	return ""
 }
 
 var hole = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)
