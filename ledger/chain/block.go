@@ -26,11 +26,11 @@ type ValidatorUpdate struct {
 // BeginBlock starts a block: a new round seats the set that was elected, what
 // has expired ends, double signers are banned, idle delegates jailed.
 func (s *State) BeginBlock(info BlockInfo) {
-	if info.Height != s.head.Height+1 || s.block != nil {
-		s.fail(fmt.Errorf("%w: block %d after %d", ErrInvariant, info.Height, s.head.Height))
+	if info.Height != s.last.Height+1 || s.block != nil {
+		s.fail(fmt.Errorf("%w: block %d after %d", ErrInvariant, info.Height, s.last.Height))
 		return
 	}
-	s.block = &block{height: info.Height, time: max(info.Time, s.head.Time)}
+	s.block = &block{height: info.Height, time: max(info.Time, s.last.Time)}
 	if d, ok := s.validator(info.Proposer); ok {
 		s.block.producer = d.Address
 	}
@@ -47,20 +47,20 @@ func (s *State) BeginBlock(info BlockInfo) {
 	}
 }
 
-// EndBlock ends a block, stores the head, and returns how the engine's set
+// EndBlock ends a block, stores what was kept in memory, and returns how the engine's set
 // changes.
 func (s *State) EndBlock() []ValidatorUpdate {
 	if s.block == nil {
-		s.fail(fmt.Errorf("%w: no block to end after %d", ErrInvariant, s.head.Height))
+		s.fail(fmt.Errorf("%w: no block to end after %d", ErrInvariant, s.last.Height))
 		return nil
 	}
 	var updates []ValidatorUpdate
 	if s.tallyDue() {
 		updates = s.elect()
 	}
-	s.head.Height, s.head.Time = s.block.height, s.block.time
+	s.last.Height, s.last.Time = s.block.height, s.block.time
 	s.block = nil
-	s.put(key(prefixHead), s.head)
+	s.store()
 	return updates
 }
 

@@ -274,6 +274,29 @@ func TestBlocksFollowEachOther(t *testing.T) {
 	w.end()
 }
 
+// An empty block changes only what the headers say, so that an idle ledger's
+// authenticated tree rests.
+func TestEmptyBlockChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.pass(5)
+	before := dump(w.kv)
+	w.pass(30) // rounds and tallies, too
+	for k, v := range dump(w.kv) {
+		if before[k] != v && !FromHeaders([]byte(k)) {
+			t.Errorf("%q becomes %x", k, v)
+		}
+		delete(before, k)
+	}
+	for k := range before {
+		if !FromHeaders([]byte(k)) {
+			t.Errorf("%q is gone", k)
+		}
+	}
+	if FromHeaders(nil) || FromHeaders(AccountKey(addr("alice"))) {
+		t.Error("an account is said to follow from the headers")
+	}
+}
+
 // The state keeps as many header times as REFUND looks back, and no more.
 func TestHeadersArePruned(t *testing.T) {
 	w := newWorld(t)

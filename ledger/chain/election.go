@@ -32,6 +32,11 @@ func (s *State) tallyDue() bool {
 	return uint64(s.block.height)%r == r-1
 }
 
+// tallies is how many were taken in the blocks before, the genesis counted as one.
+func (s *State) tallies() uint64 {
+	return 1 + uint64(s.last.Height+1)/s.genesis.Params.RoundBlocks
+}
+
 // Validators are the set in force, as an engine starts with it at genesis.
 func (s *State) Validators() []ValidatorUpdate { return changes(nil, s.head.Set) }
 
@@ -50,7 +55,6 @@ func (s *State) elect() []ValidatorUpdate {
 			candidates = append(candidates, d)
 		}
 	}
-	s.head.Tallies++
 	if len(candidates) == 0 {
 		return nil
 	}

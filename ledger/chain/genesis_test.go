@@ -135,8 +135,11 @@ func TestInit(t *testing.T) {
 	if got := w.Validators(); len(got) != 4 || !hasUpdate(got, "d0", 1) {
 		t.Errorf("validators %v", got)
 	}
-	before := w.head
+	before, last := w.head, w.last
 	w.reload()
+	if w.last != last {
+		t.Errorf("%+v, was %+v", w.last, last)
+	}
 	if diff := cmp.Diff(before, w.head, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
@@ -147,6 +150,7 @@ func TestLoadRefuses(t *testing.T) {
 		"empty":          func(kv KV) { *kv.(*memKV) = *NewMemKV().(*memKV) },
 		"no genesis":     func(kv KV) { kv.Delete(key(prefixGenesis)) },
 		"no head":        func(kv KV) { kv.Delete(key(prefixHead)) },
+		"no clock":       func(kv KV) { kv.Delete(key(prefixClock)) },
 		"broken genesis": func(kv KV) { kv.Set(key(prefixGenesis), []byte("x")) },
 		"broken head":    func(kv KV) { kv.Set(key(prefixHead), []byte{0xa0}) },
 		"bad params":     func(kv KV) { kv.Set(key(prefixGenesis), types.Encode(genesisRecord{})) },

@@ -22,8 +22,16 @@ const (
 	prefixExpiry       = 'x' // time, kind, id → nothing: what ends then
 	prefixHeader       = 't' // height → time of that header
 	prefixGenesis      = 'g' // the one genesis record
-	prefixHead         = 'h' // the one head record
+	prefixClock        = 'h' // the one clock record: height and time of the last block
+	prefixHead         = 'm' // the one head record
 )
+
+// FromHeaders tells which keys hold nothing but what the headers say: the times
+// of the last ones, and height and time of the last one. They change with every
+// block, also an empty one, so a node may keep them out of its authenticated tree.
+func FromHeaders(key []byte) bool {
+	return len(key) > 0 && (key[0] == prefixHeader || key[0] == prefixClock)
+}
 
 func key(prefix byte, parts ...[]byte) []byte {
 	return append([]byte{prefix}, slices.Concat(parts...)...)

@@ -33,8 +33,8 @@ func (s *State) debit(a types.Address, amount types.Amount) {
 // setBalance keeps the balance at the last tally beside the new one, for the
 // voter's weight (4.4), and the sum of all balances.
 func (s *State) setBalance(a types.Address, acc Account, balance types.Amount) {
-	if acc.Tally < s.head.Tallies {
-		acc.Tally, acc.TallyBalance = s.head.Tallies, acc.Balance
+	if last := s.tallies(); acc.Tally < last {
+		acc.Tally, acc.TallyBalance = last, acc.Balance
 	}
 	supply := &s.head.Supply
 	supply.Balances = s.sum(s.rest(supply.Balances, acc.Balance), balance)
@@ -44,7 +44,7 @@ func (s *State) setBalance(a types.Address, acc Account, balance types.Amount) {
 
 // formerBalance is the account's balance at the last tally.
 func (s *State) formerBalance(acc Account) types.Amount {
-	if acc.Tally < s.head.Tallies {
+	if acc.Tally < s.tallies() {
 		return acc.Balance
 	}
 	return acc.TallyBalance

@@ -13,7 +13,7 @@ type Account struct {
 	Balance       types.Amount `cbor:"1,keyasint" json:"balance"` // Params.MinBalance of it cannot be spent
 	Nonce         uint64       `cbor:"2,keyasint" json:"nonce"`   // of the next transaction
 	Announcements uint32       `cbor:"3,keyasint" json:"announcements"`
-	Tally         uint64       `cbor:"4,keyasint" json:"-"` // the tally after which Balance changed last
+	Tally         uint64       `cbor:"4,keyasint" json:"-"` // the number of the tally after which Balance changed last
 	TallyBalance  types.Amount `cbor:"5,keyasint" json:"-"` // the balance at that tally
 }
 

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/zennet/zennet/ledger/types"
@@ -14,6 +15,7 @@ type Verifier func(by types.Address, kind string, ledger types.Hash, body []byte
 type State struct {
 	kv      KV
 	genesis genesisRecord
+	last    clock
 	head    head
 	block   *block   // nil between blocks
 	verify  Verifier // of signatures
@@ -26,15 +28,18 @@ type genesisRecord struct {
 	Params Params     `cbor:"2,keyasint"`
 }
 
-// head is what changes with every block; it is stored by EndBlock.
+// clock is the header of the last block, as far as the state needs it.
+type clock struct {
+	Height int64 `cbor:"1,keyasint"`
+	Time   int64 `cbor:"2,keyasint"` // Unix seconds
+}
+
+// head is what there is one of; EndBlock stores it where it has changed.
 type head struct {
-	Height  int64  `cbor:"1,keyasint"`
-	Time    int64  `cbor:"2,keyasint"`
-	Supply  Supply `cbor:"3,keyasint"`
-	Tallies uint64 `cbor:"4,keyasint"` // how many there were, the genesis counted as one
-	Set     []seat `cbor:"5,keyasint"` // in force
-	Next    []seat `cbor:"6,keyasint"` // in force from the next round, as the engine was told
-	Jails   []jail `cbor:"7,keyasint"` // terms that are not served yet
+	Supply Supply `cbor:"1,keyasint"`
+	Set    []seat `cbor:"2,keyasint"` // in force
+	Next   []seat `cbor:"3,keyasint"` // in force from the next round, as the engine was told
+	Jails  []jail `cbor:"4,keyasint"` // terms that are not served yet
 }
 
 // block is what is known of the block that is being made.
@@ -61,7 +66,7 @@ func Init(kv KV, g Genesis) (*State, error) {
 		return nil, err
 	}
 	s := &State{kv: kv, genesis: genesisRecord{g.LedgerID(), g.Params}, verify: types.Verify}
-	s.head.Time, s.head.Tallies = g.Time, 1
+	s.last.Time = g.Time
 	for _, a := range g.Accounts {
 		s.put(AccountKey(a.Address), Account{Balance: a.Amount})
 		s.head.Supply.Genesis += a.Amount
@@ -74,7 +79,7 @@ func Init(kv KV, g Genesis) (*State, error) {
 	s.head.Next = s.head.Set
 	s.put(key(prefixGenesis), s.genesis)
 	s.put(headerKey(0), g.Time)
-	s.put(key(prefixHead), s.head)
+	s.store()
 	return s, s.err
 }
 
@@ -89,10 +94,21 @@ func Load(kv KV) (*State, error) {
 	if s.head, ok = get[head](s, key(prefixHead)); !ok {
 		return nil, s.orMissing("head")
 	}
+	if s.last, ok = get[clock](s, key(prefixClock)); !ok {
+		return nil, s.orMissing("clock")
+	}
 	if err := s.genesis.Params.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return s, nil
+}
+
+// store writes what the state keeps in memory inside a block.
+func (s *State) store() {
+	s.put(key(prefixClock), s.last)
+	if value := types.Encode(s.head); !bytes.Equal(value, s.kv.Get(key(prefixHead))) {
+		s.kv.Set(key(prefixHead), value)
+	}
 }
 
 func (s *State) orMissing(what string) error {
@@ -127,7 +143,7 @@ func (s *State) Height() int64 {
 	if s.block != nil {
 		return s.block.height
 	}
-	return s.head.Height
+	return s.last.Height
 }
 
 // Time is that block's header time in Unix seconds.
@@ -181,7 +197,7 @@ func (s *State) now() int64 {
 	if s.block != nil {
 		return s.block.time
 	}
-	return s.head.Time
+	return s.last.Time
 }
 
 // height is that of the block being made, or between blocks of the next one.
@@ -189,7 +205,7 @@ func (s *State) height() int64 {
 	if s.block != nil {
 		return s.block.height
 	}
-	return s.head.Height + 1
+	return s.last.Height + 1
 }
 
 // get reads a record; a damaged one counts as absent and stops the node.
