@@ -20,8 +20,8 @@ deps: ## install the Debian packages that Zennet runs on (idempotent; as root)
 
 build: ## build every program into bin/
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ $(WORKER)
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/ $(MAINS)
+	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o bin/ $(WORKER)
+	@$(GO) build -o bin/ $(MAINS)
 
 demo: deps build ## fold a small protein on the embedded network: containers, payments, ledger, report
 	@scripts/demo.sh

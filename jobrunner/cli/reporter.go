@@ -20,7 +20,7 @@ import (
 
 // quietInterval is the least time between two progress lines where there is no
 // terminal to redraw.
-const quietInterval = 5 * time.Second
+const quietInterval = 10 * time.Second
 
 // reporter shows a job's way: a bar on a terminal, lines elsewhere, JSON for
 // scripts. Only the id (or the JSON) goes to stdout.
@@ -172,8 +172,11 @@ func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
 }
 
-// money rounds to what a table can show: six decimals of a XEN.
+// money is a sum as a table shows it: six decimals of a XEN, small ones in nXEN.
 func money(a types.Amount) string {
+	if a < types.XEN/100_000 {
+		return fmt.Sprintf("%d nXEN", uint64(a))
+	}
 	return fmt.Sprintf("%.6f XEN", float64(a)/float64(types.XEN))
 }
 

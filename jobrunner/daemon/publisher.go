@@ -84,7 +84,7 @@ func StartPublisher(ctx context.Context, cfg PublisherConfig) (p *Publisher, err
 		return p, err
 	}
 	if p.engine, err = engine.New(engine.Config{Journal: p.journal, Market: engine.Direct(p.market), Blobs: p.blobs,
-		Home: cfg.Home.Dir, Log: cfg.Log}); err != nil {
+		Log: cfg.Log}); err != nil {
 		return p, err
 	}
 	if err = p.engine.Recover(ctx); err != nil {

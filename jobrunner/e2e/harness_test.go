@@ -44,11 +44,19 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	os.Chmod(dir, 0o755)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "../cmd/zennet-job", "../cmd/zennetd", "../../ledger/cmd/xencoind", "../../provider/cmd/zennet-worker")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Printf("build: %v\n%s", err, out)
-		return 1
+	for _, build := range []struct {
+		cgo      string
+		packages []string
+	}{
+		{os.Getenv("CGO_ENABLED"), []string{"../cmd/zennet-job", "../cmd/zennetd", "../../ledger/cmd/xencoind"}},
+		{"0", []string{"../../provider/cmd/zennet-worker"}}, // static: it runs in any root
+	} {
+		cmd := exec.Command("go", append([]string{"build", "-o", dir + "/"}, build.packages...)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+build.cgo)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Printf("build: %v\n%s", err, out)
+			return 1
+		}
 	}
 	return m.Run()
 }
