@@ -21,7 +21,13 @@ type pending struct {
 	then  func(error)
 }
 
-const maxPending = 1024
+const (
+	maxPending = 1024
+	// Where at least crowd tasks run, a batch waits this long for company: their
+	// slots are free already, and a commit costs as much as several tasks.
+	crowd     = 4
+	gatherFor = 3 * time.Millisecond
+)
 
 func newCommitter(r *run) *committer {
 	c := &committer{run: r, queue: make(chan pending, maxPending), done: make(chan struct{})}
@@ -42,6 +48,9 @@ func (c *committer) main() {
 	defer close(c.done)
 	for first := range c.queue {
 		batch := []pending{first}
+		if c.run.running.Load() >= crowd {
+			time.Sleep(gatherFor)
+		}
 	drain:
 		for len(batch) < maxPending {
 			select {

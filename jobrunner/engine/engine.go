@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/jobs/plan"
+	"github.com/zennet/zennet/jobs/planner"
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
@@ -33,6 +36,7 @@ type Engine struct {
 	blobs   *blob.Store
 	log     *slog.Logger
 	now     func() time.Time
+	planner func(spec.Job, fs.FS) (plan.Graph, error)
 
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -82,7 +86,7 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, log: c.Log, now: c.Now, runs: map[string]*run{}, idle: make(chan struct{})}
+	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	close(e.idle)
 	return e, nil

@@ -94,6 +94,7 @@ type load struct {
 	gets   []func(types.Hash) ([]byte, error)
 	closes []func()
 	made   map[types.Hash][]byte // manifests that are in no store
+	hidden map[string]bool       // paths that the checkpoint brings: its files are the newer ones
 }
 
 func (l *load) close() {
@@ -125,7 +126,7 @@ func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte,
 	if at == "." {
 		at = ""
 	}
-	if len(m.Files) == 0 {
+	if m = l.visible(at, m); len(m.Files) == 0 {
 		return nil
 	}
 	if ok, err := l.inline(at, m, get); ok || err != nil {
@@ -140,6 +141,20 @@ func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte,
 	l.mounts = append(l.mounts, protocol.Mount{Path: at, Tree: tree})
 	l.stage = append(append(l.stage, tree), blob.Hashes(m)...)
 	return nil
+}
+
+// visible leaves out what the checkpoint brings.
+func (l *load) visible(at string, m protocol.Manifest) protocol.Manifest {
+	if len(l.hidden) == 0 {
+		return m
+	}
+	var out protocol.Manifest
+	for _, f := range m.Files {
+		if !l.hidden[path.Join(at, f.Path)] {
+			out.Files = append(out.Files, f)
+		}
+	}
+	return out
 }
 
 // inline carries the tree's files in the Run itself, if they are few and small.
@@ -166,7 +181,17 @@ func (l *load) inline(at string, m protocol.Manifest, get func(types.Hash) ([]by
 // load gathers the inputs of a task: inline data, the publisher's files, other
 // tasks' outputs, and the checkpoint that an earlier attempt left.
 func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
-	l := &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}}
+	l := &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}, hidden: map[string]bool{}}
+	var state protocol.Manifest
+	if !checkpoint.IsZero() {
+		var err error
+		if state, err = r.manifest(checkpoint); err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+		for _, f := range state.Files {
+			l.hidden[f.Path] = true
+		}
+	}
 	for _, in := range r.graph.Tasks[task].Inputs {
 		var err error
 		switch {
@@ -182,15 +207,10 @@ func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
 			return nil, fmt.Errorf("input %s: %w", in.Path, err)
 		}
 	}
-	if !checkpoint.IsZero() {
-		m, err := r.manifest(checkpoint)
-		if err == nil {
-			err = l.add("", m, r.e.blobs.Get)
-		}
-		if err != nil {
-			l.close()
-			return nil, fmt.Errorf("checkpoint: %w", err)
-		}
+	clear(l.hidden)
+	if err := l.add("", state, r.e.blobs.Get); err != nil {
+		l.close()
+		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	return l, nil
 }
@@ -211,6 +231,9 @@ func (r *run) loadFile(l *load, at, name string) error {
 func (r *run) loadData(l *load, at string, data []byte, mode uint32) error {
 	if mode == 0 {
 		mode = 0o644
+	}
+	if l.hidden[at] {
+		return nil
 	}
 	if len(data) > 0 && len(data) <= smallFile && l.small+len(data) <= smallRun {
 		l.mounts = append(l.mounts, protocol.Mount{Path: at, Small: data, Mode: mode})

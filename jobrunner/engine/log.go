@@ -36,7 +36,7 @@ func (e *Engine) Logs(ctx context.Context, id, task string, stderr, follow bool)
 		return nil, fmt.Errorf("%w: task %s of job %s", ErrNotFound, task, id)
 	}
 	if !follow {
-		if live, err := r.live(ctx, number, stderr, false); live != nil || err != nil {
+		if live, err := r.live(ctx, number, stderr, false, 0); live != nil || err != nil {
 			return live, err
 		}
 		return openLog(r.outputs, task, stderr)
@@ -58,7 +58,7 @@ func (f *following) Close() error {
 	return f.PipeReader.Close()
 }
 
-func openLog(outputs, task string, stderr bool) (io.ReadCloser, error) {
+func openLog(outputs, task string, stderr bool) (*os.File, error) {
 	root, err := openExisting(outputs)
 	if err != nil {
 		return nil, fmt.Errorf("%w: results in %s: %v", ErrNotFound, outputs, err)
@@ -80,8 +80,9 @@ func logPath(task string, stderr bool) string {
 	return "logs/" + task + ".stdout"
 }
 
-// live opens the output of a task's running attempt; nil where none runs.
-func (r *run) live(ctx context.Context, task int, stderr, follow bool) (io.ReadCloser, error) {
+// live opens the output of a task's running attempt from an offset on; nil where
+// none runs.
+func (r *run) live(ctx context.Context, task int, stderr, follow bool, offset uint64) (io.ReadCloser, error) {
 	r.mu.Lock()
 	t := r.tasks[task]
 	r.mu.Unlock()
@@ -93,46 +94,49 @@ func (r *run) live(ctx context.Context, task int, stderr, follow bool) (io.ReadC
 		return nil, nil
 	}
 	id := taskID(schedule.Attempt{Task: task, Number: t.try})
-	in, err := c.Logs(ctx, protocol.Logs{ID: id, Stderr: stderr, Follow: follow})
+	in, err := c.Logs(ctx, protocol.Logs{ID: id, Stderr: stderr, Offset: offset, Follow: follow})
 	if err != nil {
 		return nil, fmt.Errorf("output of task %s: %w", r.graph.Tasks[task].Name, err)
 	}
 	return in, nil
 }
 
+// followPause is how long a follower waits where a stream ended and nothing else
+// tells it why: the attempt has not begun yet, or the connection broke.
+const followPause = 50 * time.Millisecond
+
 // follow copies a task's output as it comes, attempt after attempt.
 func (r *run) follow(ctx context.Context, w io.Writer, task int, stderr bool) error {
-	seen := 0 // the last attempt whose output was copied
+	try, offset, whole := 0, uint64(0), false // what was copied
 	for {
 		r.mu.Lock()
 		t, changed := r.tasks[task], r.changed
 		r.mu.Unlock()
+		if t.try != try {
+			try, offset, whole = t.try, 0, false
+		}
 		switch {
-		case t.slot != nil && t.try > seen:
-			if in, err := r.live(ctx, task, stderr, true); err == nil && in != nil {
+		case t.slot != nil:
+			if in, err := r.live(ctx, task, stderr, true, offset); err == nil && in != nil {
 				n, err := io.Copy(w, in)
 				in.Close()
-				if ctx.Err() != nil {
+				offset += uint64(n)
+				if errors.Is(err, io.ErrClosedPipe) || ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if err == nil || n > 0 {
-					seen = t.try
-				}
 			}
-		case t.slot == nil && t.try > seen && t.try > 0, t.slot == nil && t.state != journal.TaskWaiting:
-			if t.try > seen || seen == 0 {
-				if err := r.copyLog(w, task, stderr); err != nil {
-					return err
-				}
-				seen = max(t.try, 1)
+		case !whole && (try > 0 || t.state != journal.TaskWaiting):
+			if err := r.copyLog(w, task, stderr, offset); err != nil {
+				return err
 			}
-			if t.state != journal.TaskWaiting {
-				return nil
-			}
+			whole = true
+		}
+		if t.slot == nil && t.state != journal.TaskWaiting {
+			return nil
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Second): // the connection broke while the task went on
+		case <-time.After(followPause):
 		case <-r.done:
 			return nil
 		case <-ctx.Done():
@@ -141,7 +145,8 @@ func (r *run) follow(ctx context.Context, w io.Writer, task int, stderr bool) er
 	}
 }
 
-func (r *run) copyLog(w io.Writer, task int, stderr bool) error {
+// copyLog copies what is in the results' folder of a task's output.
+func (r *run) copyLog(w io.Writer, task int, stderr bool, offset uint64) error {
 	in, err := openLog(r.outputs, r.graph.Tasks[task].Name, stderr)
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -150,6 +155,9 @@ func (r *run) copyLog(w io.Writer, task int, stderr bool) error {
 		return err
 	}
 	defer in.Close()
+	if _, err := in.Seek(int64(offset), io.SeekStart); err != nil {
+		return err
+	}
 	_, err = io.Copy(w, in)
 	return err
 }

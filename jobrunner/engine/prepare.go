@@ -11,7 +11,6 @@ import (
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/plan"
-	"github.com/zennet/zennet/jobs/planner"
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
@@ -39,15 +38,15 @@ func (e *Engine) plan(job spec.Job, dir string) (*planned, error) {
 		return nil, fmt.Errorf("%w: folder of the job: %v", ErrInvalid, err)
 	}
 	p.inputs = &inputs{root: root, trees: map[string]*inputTree{}}
-	if err := p.fill(root.FS()); err != nil {
+	if err := p.fill(e, root.FS()); err != nil {
 		root.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *planned) fill(files fs.FS) (err error) {
-	if p.graph, err = e0(planner.Plan(p.spec, files)); err != nil {
+func (p *planned) fill(e *Engine, files fs.FS) (err error) {
+	if p.graph, err = invalid(e.planner(p.spec, files)); err != nil {
 		return err
 	}
 	if len(p.graph.Tasks) == 0 {
@@ -60,7 +59,7 @@ func (p *planned) fill(files fs.FS) (err error) {
 			}
 		}
 	}
-	p.keys, err = e0(p.graph.Keys(p.spec.Image, func(path string) (types.Hash, error) {
+	p.keys, err = invalid(p.graph.Keys(p.spec.Image, func(path string) (types.Hash, error) {
 		t, err := p.inputs.tree(path)
 		if err != nil {
 			return types.Hash{}, err
@@ -74,8 +73,8 @@ func (p *planned) fill(files fs.FS) (err error) {
 	return nil
 }
 
-// e0 marks what planning refuses.
-func e0[T any](v T, err error) (T, error) {
+// invalid marks what planning refuses.
+func invalid[T any](v T, err error) (T, error) {
 	if err != nil && !errors.Is(err, ErrInvalid) {
 		err = fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

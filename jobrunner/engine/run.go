@@ -41,13 +41,15 @@ type run struct {
 	held     map[int]schedule.SlotUp // slots of a former process that are awaited
 	outcome  *schedule.Finish
 	bad      []journal.Failure
+	begun    []journal.Attempt // not journalled yet
 	lastShot time.Time
 	stages   []string // names, by the schedule's numbers
 	money
 	ended bool                                 // it was settling when a former process died
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
 
-	manifests     sync.Map // types.Hash → protocol.Manifest
+	running       atomic.Int64 // tasks, as of the last step
+	manifests     sync.Map     // types.Hash → protocol.Manifest
 	manifestCount atomic.Int64
 
 	mu       sync.Mutex
@@ -133,6 +135,7 @@ func (r *run) main() {
 			r.take(n)
 		case <-tick.C:
 			r.step(schedule.Tick{Now: r.now()}, nil)
+			r.journalStarts()
 		case <-r.ctx.Done():
 			r.abandon()
 			return
@@ -171,6 +174,7 @@ func (r *run) step(e schedule.Event, end *ended) {
 		return
 	}
 	r.schedule = state
+	r.running.Store(int64(state.Running()))
 	if _, up := e.(schedule.SlotUp); up && r.job.State == journal.JobQueued {
 		r.record(func(b *journal.Job) { b.State = journal.JobRunning })
 	}
@@ -233,11 +237,28 @@ func (r *run) assign(x schedule.Assign) {
 	r.touch()
 	r.mu.Unlock()
 	at := journal.Attempt{Job: r.id, Task: x.Task, Attempt: x.Try, Run: run, Lease: s.lease.ID(), Provider: s.lease.Provider(), Started: r.e.now()}
-	if err := r.e.journal.StartAttempt(at); err != nil {
-		r.die(err)
-		return
-	}
+	r.begun = append(r.begun, at)
 	s.send(command{kind: commandRun, at: schedule.Attempt{Task: x.Task, Number: x.Try}, checkpoint: checkpoint, started: at.Started})
+}
+
+// journalStarts records the attempts that began since the last tick and still
+// run. A short attempt's start is told by its end alone: that halves what a short
+// task costs. What a crash loses is told by the worker's Greeting, or is a try
+// that left nothing.
+func (r *run) journalStarts() {
+	for _, at := range r.begun {
+		r.mu.Lock()
+		t := r.tasks[at.Task]
+		r.mu.Unlock()
+		if t.slot == nil || t.try != at.Attempt {
+			continue
+		}
+		if err := r.e.journal.StartAttempt(at); err != nil {
+			r.die(err)
+			return
+		}
+	}
+	r.begun = r.begun[:0]
 }
 
 // release gives a slot back that the schedule no longer counts on.

@@ -392,6 +392,7 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 		return
 	}
 	w.stage, w.exit = workCollecting, x
+	s.run.tell(note{event: schedule.Gathering{Now: s.run.now(), Task: w.at.Task, Try: w.at.Number}})
 	s.busy.Go(func() { s.collect(c, w) })
 }
 

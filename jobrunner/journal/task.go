@@ -3,6 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zennet/zennet/ledger/types"
@@ -95,30 +97,94 @@ func (j *Journal) StartAttempt(a Attempt) error {
 // is ErrOrder and changes nothing.
 func (j *Journal) EndAttempts(ends []End) []error {
 	errs := make([]error, len(ends))
-	waits := make([]*op, len(ends))
+	var good, rest []int
 	for i, e := range ends {
-		waits[i], errs[i] = j.enqueue("end", true, e.write)
+		if e.State == TaskDone {
+			good = append(good, i)
+		} else {
+			rest = append(rest, i)
+		}
 	}
-	for i, o := range waits {
+	if len(good) > 1 {
+		rest = append(rest, j.endTogether(ends, good)...)
+	} else {
+		rest = append(rest, good...)
+	}
+	waits := make([]*op, len(ends))
+	for _, i := range rest {
+		waits[i], errs[i] = j.enqueue("end", true, ends[i].write)
+	}
+	for _, i := range rest {
 		if errs[i] == nil {
-			errs[i] = <-o.err
+			errs[i] = <-waits[i].err
 		}
 	}
 	return errs
 }
 
-func (e End) write(tx *txn) error {
-	a := e.Attempt
-	var usage []byte
-	if len(a.Usage) > 0 {
-		usage = types.Encode(a.Usage)
+// maxRows is how many successes one statement records: most of what a statement
+// costs is its parsing.
+const maxRows = 64
+
+// endTogether records successes, many in a statement. It returns those that
+// could not be recorded so: they are to be tried alone.
+func (j *Journal) endTogether(ends []End, good []int) (alone []int) {
+	var parts [][]int
+	var waits []*op
+	for part := range slices.Chunk(good, maxRows) {
+		o, err := j.enqueue("end", true, func(tx *txn) error { return writeGood(tx, ends, part) })
+		if err != nil {
+			return append(alone, good[len(parts)*maxRows:]...)
+		}
+		parts, waits = append(parts, part), append(waits, o)
+	}
+	for n, o := range waits {
+		if <-o.err != nil {
+			alone = append(alone, parts[n]...)
+		}
+	}
+	return alone
+}
+
+// writeGood records successes of one job in two statements.
+func writeGood(tx *txn, ends []End, part []int) error {
+	rows := make([]any, 0, 13*len(part))
+	done := make([]any, 0, 4*len(part))
+	for _, i := range part {
+		a := ends[i].Attempt
+		rows = append(rows, a.Job, a.Task, a.Attempt, a.Run, a.Lease[:], a.Provider[:], stamp(a.Started), stamp(a.Ended), a.Class,
+			bounded(a.Message), a.Code, int64(a.Wall), a.usage())
+		done = append(done, a.Job, a.Task, orNull(ends[i].Tree), stamp(a.Ended))
 	}
 	n, err := tx.change(`INSERT INTO attempts (job, task, attempt, run, lease, provider, started, ended, class, message, code, wall, usage)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT (job, task, attempt) DO UPDATE SET ended=excluded.ended, class=excluded.class, message=excluded.message,
-		code=excluded.code, wall=excluded.wall, usage=excluded.usage WHERE ended=0`,
+		VALUES `+strings.Repeat(",(?,?,?,?,?,?,?,?,?,?,?,?,?)", len(part))[1:]+endConflict, rows...)
+	if err == nil && n == int64(len(part)) {
+		n, err = tx.change(`UPDATE tasks SET state='done', tree=v.column3, checkpoint=NULL, ended=v.column4
+			FROM (VALUES `+strings.Repeat(",(?,?,?,?)", len(part))[1:]+`) AS v
+			WHERE tasks.job=v.column1 AND tasks.number=v.column2 AND state<>'done'`, done...)
+	}
+	if err == nil && n != int64(len(part)) {
+		err = fmt.Errorf("%w: one of %d attempts has ended already", ErrOrder, len(part))
+	}
+	return err
+}
+
+const endConflict = ` ON CONFLICT (job, task, attempt) DO UPDATE SET ended=excluded.ended, class=excluded.class, message=excluded.message,
+	code=excluded.code, wall=excluded.wall, usage=excluded.usage WHERE ended=0`
+
+func (a Attempt) usage() []byte {
+	if len(a.Usage) == 0 {
+		return nil
+	}
+	return types.Encode(a.Usage)
+}
+
+func (e End) write(tx *txn) error {
+	a := e.Attempt
+	n, err := tx.change(`INSERT INTO attempts (job, task, attempt, run, lease, provider, started, ended, class, message, code, wall, usage)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`+endConflict,
 		a.Job, a.Task, a.Attempt, a.Run, a.Lease[:], a.Provider[:], stamp(a.Started), stamp(a.Ended), a.Class, bounded(a.Message),
-		a.Code, int64(a.Wall), usage)
+		a.Code, int64(a.Wall), a.usage())
 	if err != nil {
 		return err
 	}

@@ -72,8 +72,14 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 		}
 	}
 	for _, s := range m.slots {
-		if len(s.tasks) > m.params.Side {
-			t.Fatalf("slot %d runs %d tasks", s.number, len(s.tasks))
+		load := 0
+		for i := range s.tasks {
+			if !m.tasks[i].gathering {
+				load++
+			}
+		}
+		if load != s.load || load > m.params.Side {
+			t.Fatalf("slot %d runs %d tasks, counts %d", s.number, load, s.load)
 		}
 	}
 }
@@ -181,6 +187,12 @@ func (w *world) event(s *State) {
 			class = []string{protocol.ClassExit, protocol.ClassMemory, protocol.ClassStage, protocol.ClassTimeout, protocol.ClassDisk,
 				protocol.ClassKilled, protocol.ClassCollect, protocol.ClassExit}[k]
 			code = rapid.IntRange(1, 4).Draw(t, "code")
+		}
+		if rapid.Bool().Draw(t, "gathering") {
+			w.step(s, Gathering{w.now, a.Task, a.Number})
+			if _, still := w.runs[a]; !still || rapid.Bool().Draw(t, "later") {
+				return
+			}
 		}
 		delete(w.runs, a)
 		if class == "" {

@@ -14,6 +14,9 @@ func (s State) Counts() Counts {
 	return c
 }
 
+// Running is the number of tasks that run.
+func (s State) Running() int { return s.machine.running }
+
 // Holds lists the tasks that run in a slot, in order.
 func (s State) Holds(number int) []int {
 	if sl := s.machine.slots[number]; sl != nil {

@@ -44,6 +44,14 @@ type Exited struct {
 	Wall  time.Duration
 }
 
+// Gathering says that an attempt's process has ended and its results are being
+// brought in: its slot may run another task meanwhile. Exited follows.
+type Gathering struct {
+	Now  time.Duration
+	Task int
+	Try  int
+}
+
 // NoSlots says that the market gives no (more) slots, and why.
 type NoSlots struct {
 	Now   time.Duration
@@ -56,10 +64,11 @@ type Tick struct{ Now time.Duration }
 // Cancel ends the job.
 type Cancel struct{ Now time.Duration }
 
-func (e Begin) now() time.Duration    { return e.Now }
-func (e SlotUp) now() time.Duration   { return e.Now }
-func (e SlotDown) now() time.Duration { return e.Now }
-func (e Exited) now() time.Duration   { return e.Now }
-func (e NoSlots) now() time.Duration  { return e.Now }
-func (e Tick) now() time.Duration     { return e.Now }
-func (e Cancel) now() time.Duration   { return e.Now }
+func (e Begin) now() time.Duration     { return e.Now }
+func (e SlotUp) now() time.Duration    { return e.Now }
+func (e SlotDown) now() time.Duration  { return e.Now }
+func (e Exited) now() time.Duration    { return e.Now }
+func (e Gathering) now() time.Duration { return e.Now }
+func (e NoSlots) now() time.Duration   { return e.Now }
+func (e Tick) now() time.Duration      { return e.Now }
+func (e Cancel) now() time.Duration    { return e.Now }

@@ -53,9 +53,11 @@ const (
 	shortTask    = 100 * time.Millisecond // stages that take less on average run side by side
 	proven       = 3                      // ends that a stage's average needs
 	linger       = 3 * time.Second        // an idle slot that nobody needs is kept as long
+	resumeFor    = 2 * time.Second        // after Begin, slots that are being resumed are awaited as long
 	avoidFor     = 10 * time.Second       // a task waits as long for another provider's slot
 	lookAhead    = time.Minute            // a running task that is expected to take less lets its dependants count as work
 	killSlack    = 10 * time.Second       // after a kill's grace, the attempt is given up
+	maxHeld      = 64                     // attempts in one slot, those being gathered included
 	maxPicky     = 32                     // avoiding tasks that are looked at in one step
 )
 

@@ -71,8 +71,8 @@ func (m *machine) due() {
 // offer puts a slot that may take a task into its queue. Entries that are no
 // longer true are dropped when they are taken out.
 func (m *machine) offer(s *slot) {
-	switch n := len(s.tasks); {
-	case !s.up || s.alone:
+	switch n := s.load; {
+	case !s.up || s.alone || len(s.tasks) >= maxHeld:
 	case n == 0 && !s.inIdle:
 		m.idle.push(s.number)
 		s.inIdle = true
@@ -89,7 +89,7 @@ func (m *machine) takeIdle() *slot {
 		if s == nil {
 			continue
 		}
-		if s.inIdle = false; len(s.tasks) == 0 {
+		if s.inIdle = false; s.load == 0 && len(s.tasks) < maxHeld {
 			return s
 		}
 	}
@@ -105,9 +105,9 @@ func (m *machine) takePart() *slot {
 			continue
 		}
 		s.inPart = false
-		fit := len(s.tasks) > 0 && len(s.tasks) < m.params.Side && !s.alone
+		fit := s.load > 0 && s.load < m.params.Side && len(s.tasks) < maxHeld && !s.alone
 		for i := range s.tasks {
-			fit = fit && m.stages[m.tasks[i].stage].short()
+			fit = fit && (m.tasks[i].gathering || m.stages[m.tasks[i].stage].short())
 		}
 		if fit {
 			return s
@@ -119,7 +119,7 @@ func (m *machine) takePart() *slot {
 
 // fill assigns what may start to slots that are free, in the order of the graph.
 func (m *machine) fill(out []Effect) []Effect {
-	if m.stopping != nil {
+	if m.stopping != nil || m.resuming() {
 		return out
 	}
 	out = m.fillPicky(out)
@@ -136,6 +136,15 @@ func (m *machine) fill(out []Effect) []Effect {
 		out = m.assign(out, i, s)
 	}
 	return out
+}
+
+// resuming reports whether slots of an earlier process may soon tell what they
+// hold: nothing is assigned before, lest it runs twice.
+func (m *machine) resuming() bool {
+	if m.awaited == 0 || m.now >= m.since+resumeFor {
+		return false
+	}
+	return true
 }
 
 // fillPicky assigns tasks that avoid providers to idle slots of others, or to
@@ -204,8 +213,9 @@ func (m *machine) assign(out []Effect, i int, s *slot) []Effect {
 // hold notes that task i runs in slot s.
 func (m *machine) hold(i int, s *slot) {
 	t := &m.tasks[i]
-	t.phase, t.slot, t.started, t.killed = running, s.number, m.now, false
+	t.phase, t.slot, t.started, t.killed, t.gathering = running, s.number, m.now, false, false
 	s.tasks[i] = struct{}{}
+	s.load++
 	s.alone = s.alone || t.alone
 	m.running++
 	m.near(i, 1)
@@ -242,10 +252,18 @@ func (m *machine) drop(i int) {
 		return
 	}
 	delete(s.tasks, i)
-	if len(s.tasks) == 0 {
-		s.idle, s.alone = m.now, false
+	if !t.gathering {
+		m.lighten(s)
 	}
+	s.idle = m.now
 	m.offer(s)
+}
+
+// lighten notes that one process less runs in a slot.
+func (m *machine) lighten(s *slot) {
+	if s.load--; s.load == 0 {
+		s.alone = false
+	}
 }
 
 func (h *delayHeap) push(d delayed) { heap.Push(&h.at, d) }

@@ -16,7 +16,9 @@ type machine struct {
 
 	now      time.Duration
 	begun    bool
-	stopping *Finish // set once the job is to end before its work is done
+	since    time.Duration // of Begin
+	awaited  int           // slots that are being resumed
+	stopping *Finish       // set once the job is to end before its work is done
 	killed   time.Duration
 	finished bool
 
@@ -56,6 +58,7 @@ type task struct {
 	bestEffort bool
 	alone      bool // has met a limit: nothing runs beside its next attempt
 	killed     bool // its attempt was told to go
+	gathering  bool // its attempt's process has ended, its results are on their way
 	unmet      int  // needs that are not done
 	nearing    int  // of these, the ones that run and are expected to end soon
 	try        int  // number of the last attempt
@@ -90,7 +93,9 @@ type slot struct {
 	number   int
 	provider string
 	up       bool // false: being resumed
+	fresh    bool // of this process, never resumed
 	tasks    map[int]struct{}
+	load     int  // of these, those whose processes run
 	alone    bool // what runs here wants no company
 	idle     time.Duration
 	inIdle   bool // has an entry in machine.idle

@@ -24,7 +24,7 @@ func Step(s State, e Event) (State, []Effect, error) {
 	var out []Effect
 	switch e := e.(type) {
 	case Begin:
-		m.begun = true
+		m.begun, m.since, m.awaited = true, m.now, len(e.Slots)
 		for _, up := range e.Slots {
 			m.addSlot(up)
 			for _, a := range up.Holds {
@@ -37,6 +37,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		out = m.slotDown(out, m.slots[e.Slot])
 	case Exited:
 		out = m.exited(out, e)
+	case Gathering:
+		m.gathering(e)
 	case NoSlots:
 		if len(m.slots) == 0 && m.running == 0 && m.open > 0 {
 			out = m.stop(out, Finish{Failed, e.Cause})
@@ -72,6 +74,10 @@ func (m *machine) check(e Event) error {
 			return fmt.Errorf("%w: slot %d is not known", ErrEvent, e.Slot)
 		}
 	case Exited:
+		if e.Task < 0 || e.Task >= len(m.tasks) {
+			return fmt.Errorf("%w: task %d of %d", ErrEvent, e.Task, len(m.tasks))
+		}
+	case Gathering:
 		if e.Task < 0 || e.Task >= len(m.tasks) {
 			return fmt.Errorf("%w: task %d of %d", ErrEvent, e.Task, len(m.tasks))
 		}
@@ -205,8 +211,12 @@ func (m *machine) unqueue(i int) {
 func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 	if m.slots[e.Slot] == nil {
 		m.addSlot(e)
+		m.slots[e.Slot].fresh = true
 	}
 	s := m.slots[e.Slot]
+	if !s.fresh {
+		m.awaited--
+	}
 	s.up, s.idle = true, m.now
 	held := make(map[int]bool)
 	for _, a := range e.Holds {
@@ -231,11 +241,26 @@ func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 }
 
 func (m *machine) slotDown(out []Effect, s *slot) []Effect {
+	if !s.up {
+		m.awaited--
+	}
 	m.removeSlot(s)
 	for _, i := range sorted(s.tasks) {
 		out = m.over(out, i, protocol.ClassProvider, 0)
 	}
 	return out
+}
+
+// gathering frees the place of an attempt whose process has ended.
+func (m *machine) gathering(e Gathering) {
+	t := &m.tasks[e.Task]
+	if t.phase != running || t.try != e.Try || t.gathering {
+		return
+	}
+	t.gathering = true
+	s := m.slots[t.slot]
+	m.lighten(s)
+	m.offer(s)
 }
 
 func (m *machine) exited(out []Effect, e Exited) []Effect {

@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
+	"github.com/zennet/zennet/provider/worker"
+)
+
+// TestMain is also the container: with this variable the test program serves as a
+// worker on descriptor 3, without walls around it.
+const workerVar = "ZENNET_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(workerVar); dir != "" {
+		os.Unsetenv(workerVar)
+		listener, err := net.FileListener(os.NewFile(3, "listener"))
+		if err == nil {
+			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+			err = worker.Serve(ctx, listener, worker.Config{Dir: dir, Blobs: filepath.Join(filepath.Dir(dir), "blobs")})
+			stop()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// fakeMarket leases worker processes on this machine, from a few providers in
+// turn. It outlives engines, as providers do.
+type fakeMarket struct {
+	t       testing.TB
+	dir     string
+	journal *journal.Journal
+
+	mu        sync.Mutex
+	leases    map[types.Hash]*fakeLease
+	number    int
+	providers int
+	refuse    error // of every Acquire
+	most      int   // leases at once; 0 = no bound
+	programs  func(n int) map[string]string
+	closed    []string // reasons, in order
+	acquired  int
+}
+
+func newFakeMarket(t testing.TB) *fakeMarket {
+	base := "/dev/shm" // as a container's own scratch volume, it is not the host's disk
+	if _, err := os.Stat(base); err != nil {
+		base = ""
+	}
+	dir, err := os.MkdirTemp(base, "zennet-engine-") // a socket's path has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &fakeMarket{t: t, dir: dir, leases: map[types.Hash]*fakeLease{}, providers: 3}
+	t.Cleanup(func() {
+		m.mu.Lock()
+		all := m.leases
+		m.mu.Unlock()
+		for _, l := range all {
+			l.end(errors.New("the test is over"))
+		}
+		os.RemoveAll(dir)
+	})
+	return m
+}
+
+func address(n int) types.Address {
+	var b [32]byte
+	binary.BigEndian.PutUint64(b[24:], uint64(n+1))
+	key, err := types.KeyFromBytes(b[:])
+	if err != nil {
+		panic(err)
+	}
+	return key.Address()
+}
+
+func (m *fakeMarket) Acquire(ctx context.Context, r Request, each func(Lease)) error {
+	for range r.Count {
+		m.mu.Lock()
+		live := 0
+		for _, l := range m.leases {
+			if !over(l) {
+				live++
+			}
+		}
+		refuse := m.refuse
+		if m.most > 0 && live >= m.most {
+			refuse = ErrNoOffers
+		}
+		m.mu.Unlock()
+		if refuse != nil {
+			return refuse
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l, err := m.lease(r)
+		if err != nil {
+			return err
+		}
+		each(l)
+	}
+	return nil
+}
+
+func (m *fakeMarket) lease(r Request) (*fakeLease, error) {
+	m.mu.Lock()
+	m.number++
+	n := m.number
+	m.acquired++
+	provider := address(n % m.providers)
+	for slices.Contains(r.Deny, provider) {
+		n++
+		provider = address(n % m.providers)
+	}
+	m.mu.Unlock()
+	c := protocol.Contract{Provider: provider, Spec: r.Spec}
+	binary.BigEndian.PutUint64(c.Nonce[:], uint64(m.number))
+	l := &fakeLease{market: m, job: r.Job, contract: c, dir: filepath.Join(m.dir, fmt.Sprint(m.number)), done: make(chan struct{}), opened: time.Now()}
+	if m.programs != nil {
+		l.programs = m.programs(n % m.providers)
+	}
+	if err := l.start(); err != nil {
+		return nil, err
+	}
+	if err := l.save(journal.LeaseActive); err != nil {
+		l.end(err)
+		return nil, err
+	}
+	m.mu.Lock()
+	m.leases[l.ID()] = l
+	m.mu.Unlock()
+	return l, nil
+}
+
+func (m *fakeMarket) Recover(ctx context.Context, each func(Lease)) error {
+	live, err := m.journal.Leases("", true)
+	if err != nil {
+		return err
+	}
+	for _, stored := range live {
+		m.mu.Lock()
+		l := m.leases[stored.ID]
+		m.mu.Unlock()
+		if l != nil && !over(l) {
+			each(l)
+		}
+	}
+	return nil
+}
+
+// live lists the leases whose containers run.
+func (m *fakeMarket) live() []*fakeLease {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []*fakeLease
+	for _, l := range m.leases {
+		if !over(l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// fakeLease is one worker process.
+type fakeLease struct {
+	market   *fakeMarket
+	job      string
+	contract protocol.Contract
+	dir      string
+	programs map[string]string
+	opened   time.Time
+	process  *exec.Cmd
+	blobs    *blob.Store
+	once     sync.Once
+	done     chan struct{}
+	err      error
+	broken   bool // refuses connections
+	conns    map[net.Conn]bool
+	staged   int // blobs that travelled
+	mu       sync.Mutex
+}
+
+func (l *fakeLease) start() error {
+	work := filepath.Join(l.dir, "work")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return err
+	}
+	var err error
+	if l.blobs, err = blob.Open(filepath.Join(l.dir, "blobs"), 0); err != nil {
+		return err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: l.dir + "/s"})
+	if err != nil {
+		return err
+	}
+	listener.SetUnlinkOnClose(false)
+	defer listener.Close()
+	file, err := listener.File()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	l.process = exec.Command(os.Args[0])
+	l.process.Env = append(os.Environ(), workerVar+"="+work)
+	l.process.ExtraFiles = []*os.File{file}
+	var said bytes.Buffer
+	l.process.Stderr = &said
+	l.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := l.process.Start(); err != nil {
+		return err
+	}
+	l.conns = map[net.Conn]bool{}
+	go func() {
+		l.process.Wait()
+		if text := strings.TrimSpace(said.String()); text != "" {
+			l.market.t.Logf("worker: %s", text)
+		}
+		l.end(errors.New("provider lost: its container is gone"))
+	}()
+	return nil
+}
+
+func (l *fakeLease) end(err error) {
+	l.once.Do(func() {
+		l.err = err
+		l.process.Process.Kill()
+		close(l.done)
+		l.blobs.Close()
+	})
+}
+
+func (l *fakeLease) save(state journal.LeaseState) error {
+	record := journal.Lease{ID: l.ID(), Job: l.job, Provider: l.Provider(), Contract: l.contract, State: state, Opened: l.opened,
+		Deposit: 1000, Fees: 10, Programs: l.programs}
+	record.Channel[0] = 1
+	return l.market.journal.SaveLease(record)
+}
+
+func (l *fakeLease) ID() types.Hash                   { return l.contract.ID() }
+func (l *fakeLease) Job() string                      { return l.job }
+func (l *fakeLease) Provider() types.Address          { return l.contract.Provider }
+func (l *fakeLease) Programs() map[string]string      { return l.programs }
+func (l *fakeLease) Done() <-chan struct{}            { return l.done }
+func (l *fakeLease) Err() error                       { return l.err }
+func (l *fakeLease) Spent() (bill, paid types.Amount) { return 0, 0 }
+func (l *fakeLease) Frozen() bool                     { return false }
+
+func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
+	for _, h := range hashes {
+		if l.blobs.Has(h) {
+			continue
+		}
+		data, err := get(h)
+		if err != nil {
+			return err
+		}
+		if got, err := l.blobs.Put(data); err != nil || got != h {
+			return fmt.Errorf("staged %s as %s: %w", h, got, err)
+		}
+		l.mu.Lock()
+		l.staged++
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+func (l *fakeLease) Worker(ctx context.Context) (io.ReadWriteCloser, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken {
+		return nil, errors.New("link is down")
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", l.dir+"/s")
+	if err != nil {
+		return nil, err
+	}
+	l.conns[conn] = true
+	return conn, nil
+}
+
+// cut breaks all connections, and refuses new ones until mend.
+func (l *fakeLease) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = true
+	for c := range l.conns {
+		c.Close()
+	}
+	clear(l.conns)
+}
+
+func (l *fakeLease) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = false
+}
+
+func (l *fakeLease) Close(ctx context.Context, reason string) error {
+	l.end(errors.New("closed: " + reason))
+	l.market.mu.Lock()
+	l.market.closed = append(l.market.closed, reason)
+	l.market.mu.Unlock()
+	return l.save(journal.LeaseSettled)
+}
