@@ -68,9 +68,10 @@ func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust b
 			claim = add(claim, rise(c.report[n], u.Usage[n]))
 		}
 		before := c.used[s.names[0]]
-		take := claim
+		take, covered := claim, claim
 		if !s.word && !c.resumed {
 			allowed := rise(before, s.high)
+			covered = min(claim, allowed)
 			tolerance := max(s.abs, share(claim, uint64(k.Terms.TolerancePPM), million))
 			if claim > allowed && claim-allowed > tolerance {
 				take, disputed = allowed, true
@@ -79,10 +80,13 @@ func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust b
 		for _, n := range s.names {
 			granted[n] = add(granted[n], share(rise(c.report[n], u.Usage[n]), take, max(claim, 1)))
 		}
+		// The next comparison begins where the readings cover this one. What they
+		// did not cover is forgiven, being within the tolerance; what was bridged
+		// without a reading is not: later readings have to make up for it.
 		if c.resumed {
-			before = s.high
+			before, covered = s.high, 0
 		}
-		used[s.names[0]] = max(min(add(before, take), s.high), rise(s.abs, s.low))
+		used[s.names[0]] = max(add(before, covered), rise(s.abs, s.low))
 	}
 	for n, v := range granted {
 		if v == 0 {

@@ -32,8 +32,9 @@ type (
 	SaveProvider struct{ Record ProviderRecord }
 	// Provision starts the container; Provisioned or ProvisionFailed answers.
 	Provision struct{ Contract protocol.Contract }
-	// Measure reads the meter; Metered answers, at once and in order. On the
-	// publisher's side it asks the worker; Inside answers when it is there.
+	// Measure reads the meter; Metered answers and is stepped next, once the
+	// effects of this step are carried out. On the publisher's side it asks the
+	// worker; Inside answers when it is there.
 	Measure struct{ Rebase bool }
 	// Freeze stops the container, staging and tunnels.
 	Freeze struct{ Reason string }

@@ -96,8 +96,8 @@ type (
 		At
 		Reason string
 	}
-	// Metered answers Measure: the meter's cumulative counters, read at TimeNS.
-	// Rebase is copied from the effect.
+	// Metered answers Measure: the meter's cumulative counters, read at TimeNS
+	// (Usage nil where it cannot be read any more). Rebase is copied from the effect.
 	Metered struct {
 		At
 		TimeNS int64

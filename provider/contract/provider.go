@@ -78,15 +78,14 @@ func (m Provider) Restore(rec ProviderRecord, alive bool, now int64) (ProviderSt
 	}}
 	r.s.Record.Heard = now
 	switch rec.Phase {
-	case Closed:
+	case Closed, Failed:
 		return r.s, nil, nil
 	case Negotiating, Channel:
 		if !rec.Channel.IsZero() {
 			r.verify()
 		}
 	case Closing:
-		r.destroy()
-		r.submit()
+		r.claim() // the same again, or the first time: no voucher counts after the claim
 	case Confirmed, Provisioning, Active, Suspended:
 		r.restoreService(alive)
 	default:

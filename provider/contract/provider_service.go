@@ -113,7 +113,10 @@ func (p Params) period(t protocol.Terms) int64 {
 // while frozen, or before a restart's first reading, is not (1.9, 1.12).
 func (r *providerRun) metered(e Metered) {
 	before := r.s.raw
-	r.s.raw, r.s.asked = e.Usage.Clone(), false
+	r.s.raw, r.s.asked = highest(before, e.Usage), false
+	if e.Rebase && e.Usage != nil {
+		r.s.raw = e.Usage.Clone()
+	}
 	if e.Rebase || !r.inService() && !r.s.wantFinal {
 		return
 	}
@@ -147,6 +150,9 @@ func (r *providerRun) metered(e Metered) {
 func (r *providerRun) report(timeNS int64, final bool) {
 	rec := &r.s.Record
 	u := protocol.UsageReport{Channel: rec.Channel, Seq: 1, TimeNS: timeNS, Usage: rec.Usage.Clone(), Bill: r.s.Bill, Final: final}
+	if timeNS <= 0 {
+		u.TimeNS = r.now
+	}
 	if rec.Report != nil {
 		u.Seq, u.Before = rec.Report.Seq+1, rec.Report.Hash()
 		u.TimeNS = max(u.TimeNS, rec.Report.TimeNS)

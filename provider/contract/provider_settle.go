@@ -199,10 +199,16 @@ func (r *providerRun) settled(e Settled) {
 	r.do(Hangup{"settled"})
 }
 
+// opening reports whether a channel is known and not yet proven: its deposit
+// returns early only if this side closes it.
+func (r *providerRun) opening() bool { return r.s.Phase == Channel && !r.s.Record.Channel.IsZero() }
+
 // bye is the publisher's wish to end.
 func (r *providerRun) bye(reason string) {
-	switch r.s.Phase {
-	case Matched, Capabilities, Negotiating, Channel:
+	switch {
+	case r.opening():
+		r.s.leaving, r.s.Reason = true, "publisher left: "+reason
+	case !r.inService() && r.s.Phase != Closing:
 		r.fail("publisher left: " + reason)
 	default:
 		r.end("publisher left: " + reason)
@@ -211,8 +217,10 @@ func (r *providerRun) bye(reason string) {
 
 // dropped settles at once: no voucher will come any more.
 func (r *providerRun) dropped(reason string) {
-	switch r.s.Phase {
-	case Matched, Capabilities, Negotiating, Channel:
+	switch {
+	case r.opening():
+		r.s.leaving, r.s.Reason = true, "dropped: "+reason
+	case !r.inService() && r.s.Phase != Closing:
 		r.fail("dropped: " + reason)
 	default:
 		r.s.resuming = true // makes end claim without waiting

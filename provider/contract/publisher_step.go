@@ -142,12 +142,11 @@ func (r *publisherRun) channelSeen(e ChannelSeen) {
 		r.to(Confirmed)
 		r.save()
 		r.s.opened = protocol.Opened{Channel: rec.Channel, Tx: e.Tx, Height: e.Height}
-		if r.s.leaving {
-			r.bye("publisher left: " + r.s.Reason)
-			return
-		}
 		opened := r.s.opened
-		r.send(&opened)
+		r.send(&opened) // also to a provider that is not wanted: only it can give the deposit back
+		if r.s.leaving {
+			r.bye(r.s.Reason)
+		}
 	case e.Channel == nil && (r.s.Phase == Confirmed || r.serving()):
 		r.closing("the channel is gone from the ledger")
 	case e.Channel != nil && (r.s.Phase == Confirmed || r.serving() || r.s.Phase == Closing):
@@ -260,6 +259,7 @@ func (r *publisherRun) dropped(reason string) {
 		}
 	case Announced, Capabilities, Negotiating:
 		r.fail(reason)
+	case Closing:
 	default:
 		r.closing("dropped: " + reason)
 	}

@@ -21,16 +21,17 @@ func testConsensusKey() []byte {
 
 // providerSide drives the provider's machine.
 type providerSide struct {
-	sim   *sim
-	m     Provider
-	state ProviderState
-	up    bool
-	disk  disk
-	saved *ProviderRecord
-	spec  protocol.Spec
-	caps  protocol.Capabilities
-	lie   int64 // percent
-	most  types.Amount
+	sim    *sim
+	m      Provider
+	state  ProviderState
+	up     bool
+	disk   disk
+	saved  *ProviderRecord
+	spec   protocol.Spec
+	caps   protocol.Capabilities
+	lie    int64 // percent
+	broken bool  // starts no container
+	verified
 }
 
 func (b *providerSide) due() int64 {
@@ -86,6 +87,7 @@ func (b *providerSide) step(e Event) {
 // check asserts the rules of 1.9, 1.10 and 3.5 on this side.
 func (b *providerSide) check() {
 	s := b.sim
+	verify(s, &b.verified, b.state.Record.Paid, b.state.Record.Report, b.state.Record.Contract)
 	if err := b.m.Check(b.state); err != nil {
 		s.t.Fatalf("provider at %d: %v\n%s", s.now, err, s.trace.String())
 	}
@@ -122,6 +124,10 @@ func (b *providerSide) carryOut(e Effect, answers *[]Event) bool {
 	case Provision:
 		s.logf("B", "starts the container")
 		s.in(second/2, func() {
+			if b.up && b.broken {
+				b.step(ProvisionFailed{s.at(), "no such image"})
+				return
+			}
 			if b.up && b.state.Phase == Provisioning {
 				s.c.set(true, false)
 				b.step(Provisioned{s.at()})
@@ -220,7 +226,9 @@ type publisherSide struct {
 	stingy   bool // never sends a payment
 	blind    bool // gets no reading from the worker
 	poor     bool // cannot top up
+	forged   bool // another program signed with its key: nothing can be said of it
 	watching bool
+	verified
 }
 
 func (a *publisherSide) due() int64 {
@@ -278,10 +286,11 @@ func (a *publisherSide) step(e Event) {
 
 func (a *publisherSide) check() {
 	s := a.sim
-	if err := a.m.Check(a.state, s.now); err != nil {
+	verify(s, &a.verified, a.state.Record.Paid, a.state.Record.Report, a.state.Record.Contract)
+	if err := a.m.Check(a.state, s.now); err != nil && !a.forged {
 		s.t.Fatalf("publisher at %d: %v\n%s", s.now, err, s.trace.String())
 	}
-	if t := a.state.Record.Contract.Terms; s.honest && !Prepaid(t) && t.MaxRate > 0 && a.state.Paid() > s.c.worth()+1 && s.punctual {
+	if t := a.state.Record.Contract.Terms; s.honest && !Prepaid(t) && t.MaxRate > 0 && !a.forged && a.state.Paid() > s.c.worth()+1 && s.punctual {
 		s.t.Fatalf("publisher at %d: paid %s for work of %s\n%s", s.now, a.state.Paid(), s.c.worth(), s.trace.String())
 	}
 }
@@ -306,6 +315,10 @@ func (a *publisherSide) carryOut(e Effect) bool {
 		copy(nonce[:], "a fresh nonce 16")
 		s.in(0, func() { a.step(Choose{At: s.at(), Terms: a.terms(e.Capabilities), Nonce: nonce}) })
 	case OpenChannel:
+		if a.poor {
+			s.in(ledgerMS, func() { a.step(OpenFailed{At: s.at(), Reason: "the budget is spent", Rejected: true}) })
+			return true
+		}
 		body := a.body(chain.Body{Open: &chain.Open{Payee: e.Contract.Provider, Contract: e.Contract.ID(), Deposit: e.Deposit, Expiry: e.Expiry}})
 		s.in(ledgerMS, func() {
 			a.step(OpenPrepared{At: s.at(), Channel: chain.ChannelID(a.m.Ledger, body.From, body.Nonce), Tx: chain.EncodeTx(body.Sign(a.m.Key, a.m.Ledger))})
@@ -441,6 +454,27 @@ func (a *publisherSide) restart() {
 			return
 		}
 	}
+}
+
+// verified is what a side's signatures were verified of.
+type verified struct {
+	paid   *protocol.Paid
+	report *protocol.UsageReport
+}
+
+// verify checks the signatures of what is new in a record.
+func verify(s *sim, v *verified, p *protocol.Paid, u *protocol.UsageReport, k protocol.Contract) {
+	if p != nil && p != v.paid {
+		if err := p.Voucher.Verify(k.Publisher, k.Ledger); err != nil {
+			s.t.Fatalf("voucher in the record: %v", err)
+		}
+	}
+	if u != nil && u != v.report {
+		if err := u.Verify(k.Provider, k.Ledger); err != nil {
+			s.t.Fatalf("report in the record: %v", err)
+		}
+	}
+	v.paid, v.report = p, u
 }
 
 // reencode is what a store gives back: the canonical encoding, decoded.

@@ -11,7 +11,7 @@ import (
 	"github.com/zennet/zennet/ledger/types"
 )
 
-// TestTranscripts plays the protocol traces of testdata. A line is: seconds
+// TestTranscripts plays the protocol traces of testdata/transcript. A line is: seconds
 // since the start, who (A publisher, B provider), what. The commands:
 //
 //	lease [interval=S] [grace=S] [load=M] [lie=P] …   a world; B answers A's announcement
@@ -19,7 +19,7 @@ import (
 //	do WHAT          one thing happens (see act)
 //	sum              who has what at the end
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/transcript", func(t *testing.T, path string) {
 		var s *sim
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if s != nil {
@@ -125,6 +125,11 @@ func act(t *testing.T, s *sim, d *datadriven.TestData) {
 	case "provider vanishes":
 		s.b.up, s.cut, s.punctual = false, true, false
 		s.unlink("no route")
+	case "publisher vanishes":
+		s.a.up, s.cut = false, true
+		s.unlink("no route")
+	case "containers do not start":
+		s.b.broken = true
 	case "worker is silent":
 		s.a.blind = true
 	case "worker answers":
