@@ -35,7 +35,7 @@ func (t timing) last(k int) int64 { return min(int64(k)*t.Segment, t.Total) }
 
 // toSteps rounds simulated time to steps of dt picoseconds.
 func toSteps(t spec.SimTime, dt float64) int64 {
-	return int64(math.Round(t.Picoseconds() / dt))
+	return int64(math.Round(min(t.Picoseconds()/dt, 2*maxSteps)))
 }
 
 // ps is a number of steps as text, "10ps".
@@ -43,6 +43,9 @@ func ps(steps int64, dt float64) string {
 	s := strconv.FormatFloat(math.Round(float64(steps)*dt*1e6)/1e6, 'f', -1, 64)
 	return s + "ps"
 }
+
+// psText is a span in picoseconds, whatever unit it was given in.
+func psText(t spec.SimTime) string { return num(t.Picoseconds()) + "ps" }
 
 // cut makes the timing of a run of total steps. A segment must be a multiple of
 // unit, the least common one of list and every output interval (frames among them,
@@ -64,7 +67,7 @@ func cut(job spec.Job, total, segment, unit, list, frames, chosen int64, dt floa
 			}
 		}
 		return t, fmt.Errorf("%s: gromacs.segment: %w: %s is %d steps of %sps, which is not a multiple of %d, %s; the nearest good values are %s",
-			job.At("gromacs.segment"), ErrTime, g.Segment, segment, num(dt), unit, why(job, list, frames), good)
+			job.At("gromacs.segment"), ErrTime, psText(g.Segment), segment, num(dt), unit, why(job, list, frames), good)
 	default:
 		t.Segment = segment
 	}

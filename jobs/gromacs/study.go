@@ -136,7 +136,7 @@ func (s *study) frameSteps(dt float64) (int64, error) {
 	frames := toSteps(s.job.Gromacs.Frames, dt)
 	if frames < 1 || frames > 1<<30 {
 		return 0, fmt.Errorf("%s: gromacs.frames: %w: %s is %d steps of %sps; the nearest good value is %s", s.job.At("gromacs.frames"), ErrTime,
-			s.job.Gromacs.Frames, frames, num(dt), ps(min(max(frames, 1), 1<<30), dt))
+			psText(s.job.Gromacs.Frames), frames, num(dt), ps(min(max(frames, 1), 1<<30), dt))
 	}
 	return frames, nil
 }
