@@ -39,12 +39,13 @@ type Agent struct {
 	once   sync.Once
 	closed error
 
-	header atomic.Int64  // newest final header's time, Unix seconds
-	wake   chan struct{} // of size 1: room was given back
-	fresh  chan *match   // announcements that may be served
-	looks  chan struct{} // a token for each look at an image's programs
-	over   chan outcome  // leases that came to an end
-	begun  atomic.Bool   // Run was called
+	header atomic.Int64       // newest final header's time, Unix seconds
+	wake   chan struct{}      // of size 1: room was given back
+	fresh  chan *match        // announcements that may be served
+	looks  chan struct{}      // a token for each look at an image's programs
+	over   chan outcome       // leases that came to an end
+	before map[types.Hash]int // contracts by announcement, of earlier processes; written before market runs
+	begun  atomic.Bool        // Run was called
 
 	mu         sync.Mutex
 	leaving    string // why no lease is begun any more; "" = they are
@@ -172,13 +173,13 @@ func (a *Agent) fail(err error) {
 func (a *Agent) now() int64 { return a.epoch.UnixNano() + int64(time.Since(a.epoch)) }
 
 // begin starts a lease's goroutine, unless the agent leaves.
-func (a *Agent) begin(l *lease, first func()) bool {
+func (a *Agent) begin(l *lease, shown LeaseStatus, first func()) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.leaving != "" || a.ctx.Err() != nil {
 		return false
 	}
-	a.leases[l] = LeaseStatus{}
+	a.leases[l] = shown
 	a.wg.Go(func() { l.run(first) })
 	return true
 }

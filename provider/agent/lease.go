@@ -110,14 +110,13 @@ func (l *lease) finish() {
 	if l.service == nil && !l.removing {
 		l.giveBack()
 	}
-	if l.link != nil {
-		if ended {
-			l.link.hangup()
-			defer context.AfterFunc(l.ctx, l.link.drop)()
-		} else {
-			l.link.drop()
-		}
-		l.link.wg.Wait()
+	if l.link != nil && ended {
+		l.link.hangup()
+		defer l.link.wg.Wait() // when all else is done: the publisher may take its time
+		defer context.AfterFunc(l.ctx, l.link.drop)()
+	} else if l.link != nil {
+		l.link.drop()
+		defer l.link.wg.Wait()
 	}
 	l.aside.Wait()
 	l.giveBack()

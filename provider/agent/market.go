@@ -172,7 +172,7 @@ func (a *Agent) look(ann chain.Announcement, seen map[types.Hash]bool) {
 		return
 	}
 	seen[ann.ID] = true
-	m := &match{id: ann.ID, from: ann.From}
+	m := &match{id: ann.ID, from: ann.From, offered: a.before[ann.ID]}
 	if err := a.filter(m, ann.Body); err != nil {
 		a.log.Info("announcement left alone", "announcement", ann.ID.Short(), "from", ann.From.Short(), "err", err)
 		return
@@ -275,7 +275,7 @@ func (a *Agent) offer(m *match) {
 			l.step(contract.Match{At: l.at(), Publisher: m.from, Announcement: m.id, Spec: m.ann.Spec,
 				Capabilities: a.capabilities(m, uint16(min(free-i, maxLeases)))})
 		}
-		if !a.begin(l, first) {
+		if !a.begin(l, LeaseStatus{Publisher: m.from, Spec: m.ann.Spec, Phase: contract.Idle, Changed: now}, first) {
 			l.giveBack()
 			return
 		}

@@ -16,6 +16,9 @@ func (a *Agent) recover() error {
 	if err != nil {
 		return err
 	}
+	if a.before, err = a.store.answered(); err != nil {
+		return err
+	}
 	there, err := a.cfg.Runtime.List(a.ctx)
 	if err != nil {
 		return fmt.Errorf("find containers: %w", err)
@@ -28,7 +31,7 @@ func (a *Agent) recover() error {
 		l.saved = true
 		found := slices.Contains(there, id.String())
 		a.claim(id, l)
-		if !a.begin(l, func() { l.restore(s.rec, found) }) {
+		if !a.begin(l, describe(s.rec), func() { l.restore(s.rec, found) }) {
 			return context.Cause(a.ctx)
 		}
 	}
@@ -59,8 +62,8 @@ func (l *lease) restore(rec contract.ProviderRecord, found bool) {
 		l.broken = err
 		return
 	}
-	l.a.log.Info("lease found again", "lease", l.name(), "phase", rec.Phase, "container", alive)
 	l.state = state
+	l.a.log.Info("lease found again", "lease", l.name(), "phase", rec.Phase, "container", alive)
 	l.funded = rec.Phase != contract.Negotiating && rec.Phase != contract.Channel
 	l.carry(effects)
 	if found && !alive && !l.removing { // what is left of it goes, whatever the machine knows

@@ -191,6 +191,19 @@ func (s *store) ended(n int) ([]stored, error) {
 	return s.list(`SELECT addrs, record FROM lease WHERE phase IN ('closed', 'failed') ORDER BY changed DESC LIMIT ?`, n)
 }
 
+// answered counts the contracts that there are by announcement, so that one that
+// was answered before a restart is not answered again.
+func (s *store) answered() (map[types.Hash]int, error) {
+	all, err := s.list(`SELECT addrs, record FROM lease`)
+	out := map[types.Hash]int{}
+	for _, l := range all {
+		if !l.rec.Announcement.IsZero() {
+			out[l.rec.Announcement]++
+		}
+	}
+	return out, err
+}
+
 func (s *store) list(query string, args ...any) ([]stored, error) {
 	rows, err := s.db.Query(query, args...)
 	if err != nil {
