@@ -117,8 +117,8 @@ func Inspect(job spec.Job, files fs.FS) (plan.Info, error) {
 	if job.Gromacs.Segment == 0 {
 		chosen = ", chosen by the planner"
 	}
-	info.Notes = append(info.Notes, fmt.Sprintf("%s in %d segments of %s (%d steps of %s ps%s)", ps(t.Total, t.DT), t.Segments,
-		ps(min(t.Segment, t.Total), t.DT), min(t.Segment, t.Total), num(t.DT), chosen))
+	info.Notes = append(info.Notes, fmt.Sprintf("%s in %d segments of %s (%d steps of %s ps%s)", duration(float64(t.Total)*t.DT), t.Segments,
+		duration(float64(min(t.Segment, t.Total))*t.DT), min(t.Segment, t.Total), num(t.DT), chosen))
 	if s.atoms > 0 {
 		// 22 MB were measured at 2,232 atoms; the topology and lists grow with the atoms.
 		info.Memory = uint64(20<<20 + 2500*s.atoms)

@@ -173,7 +173,7 @@ func TestInspect(t *testing.T) {
 		want    []string // parts of notes and warnings, in order
 	}{
 		{"structure: chignolin.pdb, collapse: 200ps, box: {size: 3.2nm}, length: 30ps, segment: 10ps, frames: 0.5ps",
-			[]string{"77 atoms and is 3.27 nm across", "30ps in 3 segments of 10ps (5000 steps of 0.002 ps)"}},
+			[]string{"77 atoms and is 3.27 nm across", "30 ps in 3 segments of 10 ps (5000 steps of 0.002 ps)"}},
 		{"structure: chignolin.pdb, collapse: 200ps, box: {size: 3.2nm}, length: 30ps, segment: 1ps, frames: 0.5ps",
 			[]string{"", "", "job.yaml:3: gromacs.segment: a segment takes about 1.1 s; below 5 s"}},
 		{"structure: chignolin.pdb, box: {size: 30nm}, length: 1ns, segment: 1ns, frames: 0.5ps",

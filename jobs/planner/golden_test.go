@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"sort"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/planner"
@@ -21,64 +25,142 @@ func parse(t testing.TB, name string, sets ...string) (spec.Job, fs.FS) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := os.DirFS(examples)
-	job, err := spec.Parse(name, data, files, sets)
+	root, err := os.OpenRoot(examples)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return job, files
+	t.Cleanup(func() { root.Close() })
+	job, err := spec.Parse(name, data, root.FS(), sets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job, root.FS()
 }
 
-func show(t testing.TB, name string, sets ...string) string {
-	job, files := parse(t, name, sets...)
-	graph, err := planner.Plan(job, files)
-	if err != nil {
-		return err.Error() + "\n"
+// The plans of the examples: "plan FILE set=…" prints every task, "mdp TASK" the
+// parameter files of one, "inspect FILE" what is said before it runs.
+func TestPlans(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var sets []string
+			name, task := d.CmdArgs[0].Key, ""
+			for _, arg := range d.CmdArgs[1:] {
+				if arg.Key == "set" {
+					sets = append(sets, strings.Join(arg.Vals, ","))
+				} else {
+					task = arg.Key
+				}
+			}
+			job, files := parse(t, name, sets...)
+			switch d.Cmd {
+			case "plan", "mdp":
+				graph, err := planner.Plan(job, files)
+				if err != nil {
+					return err.Error() + "\n"
+				}
+				if d.Cmd == "mdp" {
+					return parameters(graph, task)
+				}
+				return text(graph)
+			case "inspect":
+				info, err := planner.Inspect(job, files)
+				if err != nil {
+					return err.Error() + "\n"
+				}
+				return fmt.Sprintf("atoms %d, a segment %.1f s, all tasks %.0f s, memory %d MiB\n%s\n", info.Atoms, info.SegmentSeconds, info.TotalSeconds,
+					info.Memory>>20, strings.Join(append(info.Notes, info.Warnings...), "\n"))
+			}
+			t.Fatalf("unknown command %s", d.Cmd)
+			return ""
+		})
+	})
+}
+
+// parameters prints the mdp files of a task.
+func parameters(graph plan.Graph, name string) string {
+	var b strings.Builder
+	for _, task := range graph.Tasks {
+		for _, in := range task.Inputs {
+			if task.Name == name && strings.HasSuffix(in.Path, ".mdp") {
+				fmt.Fprintf(&b, "[%s]\n%s", in.Path, in.Data)
+			}
+		}
 	}
-	return text(graph)
+	return b.String()
 }
 
 func text(graph plan.Graph) string {
 	var b strings.Builder
 	for _, task := range graph.Tasks {
-		fmt.Fprintf(&b, "%s (%s) %q", task.Name, task.Stage, task.Command)
+		fmt.Fprintf(&b, "%s (%s) %s", task.Name, task.Stage, strings.Join(task.Command[:min(2, len(task.Command))], " "))
 		for _, word := range []struct {
 			is   bool
 			name string
 		}{{task.Publish, "publish"}, {task.Report, "report"}, {task.BestEffort, "best-effort"}} {
 			if word.is {
-				fmt.Fprint(&b, " ", word.name)
+				fmt.Fprint(&b, ", ", word.name)
 			}
 		}
-		fmt.Fprintf(&b, " %gs\n", task.ExpectSeconds)
+		fmt.Fprintf(&b, ", about %g s\n", task.ExpectSeconds)
 		names := make([]string, 0, len(task.Env))
 		for name := range task.Env {
 			names = append(names, name)
 		}
 		sort.Strings(names)
+		var env []string
 		for _, name := range names {
-			fmt.Fprintf(&b, "  %s=%s\n", name, task.Env[name])
+			if task.Env[name] != "" {
+				env = append(env, fmt.Sprintf("%s=%s", name, task.Env[name]))
+			}
 		}
+		fmt.Fprintf(&b, "  env %s\n", strings.Join(env, " "))
 		for _, in := range task.Inputs {
 			switch {
 			case in.Task != "":
-				fmt.Fprintf(&b, "  in %q ← %s/%s\n", in.Path, in.Task, in.From)
+				fmt.Fprintf(&b, "  in %q from %s %s\n", in.Path, in.Task, in.From)
 			case in.File != "":
-				fmt.Fprintf(&b, "  in %q ← file %s\n", in.Path, in.File)
+				fmt.Fprintf(&b, "  in %q from the publisher's %s\n", in.Path, in.File)
 			default:
-				fmt.Fprintf(&b, "  in %q ← %d bytes\n", in.Path, len(in.Data))
+				fmt.Fprintf(&b, "  in %q\n", in.Path)
 			}
 		}
-		fmt.Fprintf(&b, "  collect %q checkpoint %q\n", task.Collect, task.Checkpoint)
+		fmt.Fprintf(&b, "  out %s\n", strings.Join(task.Collect, " "))
+		if len(task.Checkpoint) > 0 {
+			fmt.Fprintf(&b, "  checkpoint %s\n", strings.Join(task.Checkpoint, " "))
+		}
 	}
 	return b.String()
 }
 
-func TestShow(t *testing.T) {
-	t.Log(show(t, "fold.yaml", "gromacs.ensemble=2", "gromacs.length=25ps"))
-	for _, name := range []string{"fold.yaml", "fold-long.yaml"} {
+// Equal jobs have equal plans: nothing in one depends on time, order of maps, or
+// the machine.
+func TestDeterministic(t *testing.T) {
+	for _, name := range []string{"fold.yaml", "array.yaml", "matrix.yaml"} {
 		job, files := parse(t, name)
-		info, err := planner.Inspect(job, files)
-		t.Logf("%+v %v", info, err)
+		first, err := planner.Plan(job, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			again, err := planner.Plan(job, files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(first, again) {
+				t.Fatal(cmp.Diff(first, again))
+			}
+		}
+	}
+}
+
+func TestReportOfContainerJob(t *testing.T) {
+	job, files := parse(t, "array.yaml")
+	graph, err := planner.Plan(job, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := planner.Report(job, graph, files)
+	if err != nil || len(list) != 0 {
+		t.Errorf("%d files, %v", len(list), err)
 	}
 }
