@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/client"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/pricing"
 	"github.com/zennet/zennet/provider/contract"
@@ -50,6 +53,8 @@ type request struct {
 	programs map[string]string // versions that the job's leases must have; nil = none yet
 
 	wake chan struct{} // capacity 1
+
+	announced atomic.Uint64 // nXEN of the announcement's fee, until a lease bears it
 
 	mu      sync.Mutex
 	offers  []offer
@@ -117,12 +122,17 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	m.mu.Lock()
 	m.requests[id] = q
 	m.mu.Unlock()
-	if _, err := m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+	receipt, err := m.cfg.Ledger.Broadcast(ctx, tx)
+	if err == nil || errors.Is(err, client.ErrRejected) {
+		q.purse.giveBack(unspent(tx, receipt))
+	}
+	if err != nil {
 		m.mu.Lock()
 		delete(m.requests, id)
 		m.mu.Unlock()
 		return id, fmt.Errorf("announce: %w", err)
 	}
+	q.announced.Store(uint64(receipt.Fee))
 	return id, nil
 }
 
@@ -154,8 +164,12 @@ func (q *request) withdraw(id types.Hash) {
 			m.cfg.Ledger.Discard(tx)
 			return
 		}
-		if _, err := m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+		receipt, err := m.cfg.Ledger.Broadcast(ctx, tx)
+		if err != nil {
 			m.log.Info("announcement not withdrawn", "err", err)
+		}
+		if err == nil || errors.Is(err, client.ErrRejected) {
+			q.purse.giveBack(unspent(tx, receipt))
 		}
 	})
 }
@@ -376,7 +390,8 @@ func (q *request) choose() {
 			q.programs = maps.Clone(o.caps.Programs)
 			q.drop()
 		}
-		o.s.tell(choice)
+		// The session may be waiting for q.mu, and its queue be full.
+		q.m.begin(func() { o.s.tell(choice) })
 	}
 }
 
@@ -394,10 +409,37 @@ func (q *request) drop() {
 	q.offers = kept
 }
 
+// prices rates the offers: the highest rate that each asks, for the work that
+// its machine does in an hour. Work is measured by the canonical benchmarks that
+// all of them have run; where there are none, machines count as equally fast.
+func prices(offers []offer) []float64 {
+	out := make([]float64, len(offers))
+	common := map[string]int{}
+	for _, o := range offers {
+		for _, b := range o.caps.Benchmarks {
+			if b.WallNS > 0 {
+				common[b.Name]++
+			}
+		}
+	}
+	for i, o := range offers {
+		logs, n := 0.0, 0
+		for _, b := range o.caps.Benchmarks {
+			if b.WallNS > 0 && common[b.Name] == len(offers) {
+				logs += math.Log(float64(b.WallNS))
+				n++
+			}
+		}
+		out[i] = float64(o.caps.MaxRate) * math.Exp(logs/float64(max(n, 1)))
+	}
+	return out
+}
+
 // best is the index of the offer to take next, or -1: one of a provider with the
 // fewest leases of this job, not to be avoided, the cheapest. Where as many
 // distinct providers are still missing as containers, a known one will not do.
 func (q *request) best(held map[types.Address]int, want int) int {
+	price := prices(q.offers)
 	order := make([]int, len(q.offers))
 	for i := range order {
 		order[i] = i
@@ -410,7 +452,7 @@ func (q *request) best(held map[types.Address]int, want int) int {
 		if hx, hy := held[x.s.provider], held[y.s.provider]; hx != hy {
 			return hx < hy
 		}
-		return x.caps.MaxRate < y.caps.MaxRate
+		return price[order[a]] < price[order[b]]
 	})
 	for _, i := range order {
 		if held[q.offers[i].s.provider] > 0 && q.MinProviders-len(held) >= want {

@@ -26,6 +26,9 @@ func (s *session) openChannel(ctx context.Context, e contract.OpenChannel) contr
 		s.request.unaffordable(err)
 		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
 	}
+	s.money.Lock()
+	s.fees += types.Amount(s.request.announced.Swap(0)) // journalled with the first lease that comes of it
+	s.money.Unlock()
 	return contract.OpenPrepared{At: s.at(), Channel: chain.ChannelID(s.m.cfg.Ledger.LedgerID(), s.m.cfg.Key.Address(), tx.Body.Nonce),
 		Tx: chain.EncodeTx(tx)}
 }
@@ -51,13 +54,30 @@ func (s *session) reserve(ctx context.Context, deposit, fee types.Amount, what s
 	return nil
 }
 
-// release gives a deposit back whose transaction will never take effect. Its fee
-// may have been charged all the same, and stays taken.
-func (s *session) release(deposit types.Amount) {
-	s.purse.giveBack(deposit)
+// release gives back what was reserved and will not be spent.
+func (s *session) release(deposit, fee types.Amount) {
+	s.purse.giveBack(deposit + fee)
 	s.money.Lock()
 	s.locked -= min(deposit, s.locked)
+	s.fees -= min(fee, s.fees)
 	s.money.Unlock()
+}
+
+// locks is what a transaction would lock in a channel.
+func locks(tx chain.Tx) types.Amount {
+	switch b := tx.Body; {
+	case b.Open != nil:
+		return b.Open.Deposit
+	case b.TopUp != nil:
+		return b.TopUp.Amount
+	}
+	return 0
+}
+
+// unspent is what is left of the fee that a transaction offered: all of it where
+// it was refused without being included.
+func unspent(tx chain.Tx, r client.Receipt) types.Amount {
+	return tx.Body.Fee - min(r.Fee, tx.Body.Fee)
 }
 
 // broadcast sends a stored transaction and waits until it is final and proven.
@@ -76,16 +96,11 @@ func (s *session) broadcast(ctx context.Context, e contract.Broadcast) contract.
 	if err != nil {
 		rejected := errors.Is(err, client.ErrRejected)
 		if rejected {
-			deposit := types.Amount(0)
-			if tx.Body.Open != nil {
-				deposit = tx.Body.Open.Deposit
-			} else if tx.Body.TopUp != nil {
-				deposit = tx.Body.TopUp.Amount
-			}
-			s.release(deposit)
+			s.release(locks(tx), unspent(tx, receipt))
 		}
 		return failed(err, rejected)
 	}
+	s.release(0, unspent(tx, receipt))
 	id := chain.ChannelID(s.m.cfg.Ledger.LedgerID(), tx.Body.From, tx.Body.Nonce)
 	if tx.Body.TopUp != nil {
 		id = tx.Body.TopUp.Channel
@@ -196,12 +211,19 @@ func (s *session) publishReceipt() {
 		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
 		return
 	}
+	s.receipt = tx.ID()
 	if err := s.save(r); err != nil { // the fee counts before it is spent
 		s.m.cfg.Ledger.Discard(tx)
 		return
 	}
-	if _, err := s.m.cfg.Ledger.Broadcast(ctx, tx); err != nil {
+	receipt, err := s.m.cfg.Ledger.Broadcast(ctx, tx)
+	if err != nil {
 		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
+		return
+	}
+	s.release(0, unspent(tx, receipt))
+	if err := s.save(r); err != nil {
+		s.m.log.Error("lease not stored", "channel", r.Channel.Short(), "err", err)
 	}
 }
 

@@ -90,15 +90,17 @@ type Market struct {
 
 	blocks *heights
 
-	mu       sync.Mutex
-	closed   bool
-	requests map[types.Hash]*request // by announcement
-	sessions map[types.Hash]*session // by contract, from Accept on
-	purses   map[string]*purse       // by job
+	mu     sync.Mutex
+	closed bool
+	// recovered says that sessions holds every live lease of the journal.
+	recovered bool
+	requests  map[types.Hash]*request // by announcement
+	sessions  map[types.Hash]*session // by contract, from Accept on
+	purses    map[string]*purse       // by job
 }
 
-// Open begins to answer providers that dial in. Recover goes on with the leases
-// of the journal.
+// Open begins to answer providers that dial in. Recover, to be called next, goes on
+// with the leases of the journal; until then no provider's RESUME is answered.
 func Open(cfg Config) (*Market, error) {
 	if cfg.Key.IsZero() || cfg.Host == nil || cfg.Ledger == nil || cfg.Journal == nil {
 		return nil, fmt.Errorf("market: key, host, ledger and journal are needed")
@@ -216,9 +218,13 @@ func (m *Market) offered(provider types.Address, l *link, caps *protocol.Capabil
 // resumed hands a provider's new stream to its lease.
 func (m *Market) resumed(provider types.Address, l *link, resume *protocol.Resume) {
 	m.mu.Lock()
-	s := m.sessions[resume.Contract]
+	s, recovered := m.sessions[resume.Contract], m.recovered
 	m.mu.Unlock()
-	if s == nil || s.provider != provider {
+	switch {
+	case s == nil && !recovered:
+		l.stream.Reset() // it may be in the journal: let it come again
+		return
+	case s == nil || s.provider != provider:
 		l.refuse(&protocol.Drop{Reason: "no such lease is open here"})
 		return
 	}

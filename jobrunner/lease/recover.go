@@ -20,12 +20,35 @@ func (m *Market) Recover(ctx context.Context, each func(*Lease)) error {
 	if err != nil {
 		return err
 	}
-	var wait sync.WaitGroup
-	var one sync.Mutex
+	type restored struct {
+		s       *session
+		effects []contract.Effect
+	}
+	var all []restored
 	for _, l := range live {
 		s, effects, err := m.restore(l)
 		if err != nil {
 			m.log.Error("a lease cannot be continued", "lease", l.ID.Short(), "err", err)
+			continue
+		}
+		all = append(all, restored{s, effects})
+	}
+	m.mu.Lock()
+	m.recovered = true
+	m.mu.Unlock()
+	var wait sync.WaitGroup
+	var one sync.Mutex
+	for _, r := range all {
+		s, effects := r.s, r.effects
+		if p := s.state.Phase; p == contract.Channel || p == contract.Confirmed {
+			// Nobody waits for its container any more.
+			if !m.begin(func() {
+				s.run(func() bool {
+					return s.carryOutAll(effects) && s.handle(happening{event: contract.Leave{At: s.at(), Reason: "the publisher restarted"}})
+				})
+			}) {
+				return ErrClosed
+			}
 			continue
 		}
 		resumed := make(chan struct{})

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type session struct {
 	opened time.Time
 	// watching says that the ledger is being watched for the channel's end.
 	watching bool
+	receipt  types.Hash // the transaction that publishes the verdict
 
 	money  sync.Mutex
 	fees   types.Amount // of the lease's transactions
@@ -92,7 +94,6 @@ func (m *Market) machine(r *request) contract.Publisher {
 		MaxIntervalSeconds: uint32(6 * m.cfg.Interval / time.Second), MaxGraceSeconds: uint32(6 * m.cfg.Grace / time.Second),
 		MaxLeaseSeconds: uint32(4 * m.cfg.Lifetime / time.Second),
 		TopUpSeconds:    uint32(m.cfg.Service / time.Second), LeaseSeconds: uint32(m.cfg.Lifetime / time.Second),
-		TrustMeter: true,
 	}
 	if r != nil {
 		policy.MaxRate = r.MaxRate
@@ -206,6 +207,7 @@ func (s *session) handle(h happening) bool {
 		s.link = nil
 	}
 	next, effects, err := s.machine.Step(s.state, h.event)
+	s.unsent(h.event, next.Record)
 	if err != nil {
 		s.m.log.Warn("lease", "provider", s.provider, "phase", s.state.Phase, "event", fmt.Sprintf("%T", h.event), "err", err)
 		if errors.Is(err, contract.ErrPeer) && s.link != nil {
@@ -217,6 +219,25 @@ func (s *session) handle(h happening) bool {
 	}
 	s.state = next
 	return s.carryOutAll(effects)
+}
+
+// unsent gives back what a signed transaction would have spent that the machine
+// did not take over: the lease ended while it was being prepared.
+func (s *session) unsent(e contract.Event, r contract.PublisherRecord) {
+	var raw, kept []byte
+	switch e := e.(type) {
+	case contract.OpenPrepared:
+		raw, kept = e.Tx, r.OpenTx
+	case contract.TopUpPrepared:
+		raw, kept = e.Tx, r.TopUpTx
+	}
+	if raw == nil || bytes.Equal(raw, kept) {
+		return
+	}
+	if tx, err := chain.DecodeTx(raw); err == nil {
+		s.m.cfg.Ledger.Discard(tx)
+		s.release(locks(tx), tx.Body.Fee)
+	}
 }
 
 func (s *session) carryOutAll(effects []contract.Effect) bool {
@@ -232,7 +253,7 @@ func (s *session) carryOutAll(effects []contract.Effect) bool {
 
 // show publishes the state to other goroutines.
 func (s *session) show() {
-	s.view.Store(&view{phase: s.state.Phase, bill: s.state.Bill(), paid: s.state.Paid(), frozen: s.state.Frozen,
+	s.view.Store(&view{phase: s.state.Phase, bill: agreed(s.state.Record), paid: s.state.Paid(), frozen: s.state.Frozen,
 		linked: s.state.Linked, reason: s.state.Reason, lost: s.state.Record.Lost,
 		contract: s.state.Record.Contract, programs: s.state.Record.Programs})
 	s.lease.observe()
@@ -240,6 +261,18 @@ func (s *session) show() {
 		s.resumed()
 		s.resumed = nil
 	}
+}
+
+// agreed is the bill of the counters that both sides agree on (2.6).
+func agreed(r contract.PublisherRecord) types.Amount {
+	if r.Paid == nil {
+		return 0
+	}
+	bill, err := r.Contract.Terms.Rates.Bill(r.Paid.Agreed)
+	if err != nil {
+		return r.Paid.Voucher.Amount // cannot be: it was signed
+	}
+	return bill
 }
 
 func serves(p contract.Phase) bool {
@@ -319,7 +352,7 @@ func (s *session) save(r contract.PublisherRecord) error {
 	l := journal.Lease{ID: r.Contract.ID(), Job: s.job, Provider: s.provider, Contract: r.Contract, Sig: r.ProviderSig,
 		State: stateOf(r), Channel: r.Channel, OpenTx: r.OpenTx, TopUpTx: r.TopUpTx, Record: types.Encode(r),
 		Deposit: r.Deposit + r.TopUp, Fees: s.feesSoFar(), Programs: r.Programs, CloseTx: r.CloseTx, CloseHeight: r.CloseHeight,
-		Claim: r.Claim, Reason: r.Reason, Opened: s.opened, Verdict: s.verdict(r)}
+		Claim: r.Claim, Reason: r.Reason, Opened: s.opened, Verdict: s.verdict(r), ReceiptTx: s.receipt}
 	if r.Phase == contract.Closed {
 		l.Closed = s.m.cfg.Now()
 	}

@@ -147,6 +147,8 @@ func (r *publisherRun) channelSeen(e ChannelSeen) {
 		if r.s.leaving {
 			r.bye(r.s.Reason)
 		}
+	case r.s.Phase == Channel:
+		r.s.retryAt = r.now + r.Params.retry() // not there yet: sent again
 	case e.Channel == nil && (r.s.Phase == Confirmed || r.serving()):
 		r.closing("the channel is gone from the ledger")
 	case e.Channel != nil && (r.s.Phase == Confirmed || r.serving() || r.s.Phase == Closing):
