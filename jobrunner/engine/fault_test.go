@@ -210,7 +210,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			_, err = l.engine.Wait(l.ctx(), s.ID)
 		}
 		if err == nil {
-			if n < 8 {
+			if n < 4 {
 				t.Fatalf("only %d writes", n)
 			}
 			return

@@ -21,7 +21,7 @@ type Kill struct {
 }
 
 // Verdict tells what the failed end of an attempt means: the task failed for
-// good, or goes on (at Retry at the earliest).
+// good, or goes on at Retry at the earliest; a Retry of 0 is the job's next run.
 type Verdict struct {
 	Task, Try int
 	Class     string
@@ -68,6 +68,9 @@ func (e Kill) String() string {
 func (e Verdict) String() string {
 	if e.Final {
 		return fmt.Sprintf("verdict %d.%d %s: failed", e.Task, e.Try, e.Class)
+	}
+	if e.Retry == 0 {
+		return fmt.Sprintf("verdict %d.%d %s: not now", e.Task, e.Try, e.Class)
 	}
 	return fmt.Sprintf("verdict %d.%d %s: again at %v", e.Task, e.Try, e.Class, e.Retry)
 }

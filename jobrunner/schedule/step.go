@@ -348,7 +348,7 @@ func (m *machine) fail(i int) {
 // shut ends a task that will not be done.
 func (m *machine) shut(i int, p phase) {
 	t := &m.tasks[i]
-	if t.phase == waiting && t.nearing == t.unmet {
+	if t.phase == waiting && t.unmet > 0 && t.nearing == t.unmet {
 		m.soon--
 	}
 	t.phase = p
