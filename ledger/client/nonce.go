@@ -24,8 +24,10 @@ type account struct {
 
 	mu    sync.Mutex
 	key   types.PrivateKey     // zero until a nonce is handed out
-	known uint64               // the ledger's next nonce is at least this; 0 says nothing
+	asked bool                 // known says something
+	known uint64               // the ledger's next nonce is at least this
 	moved chan struct{}        // closed when known grows
+	gaps  time.Time            // when gaps were looked for
 	fresh bool                 // next was compared with the ledger after the last failure
 	next  uint64               // the lowest that was never handed out
 	free  []uint64             // below next, refused by the ledger; sorted
@@ -133,8 +135,8 @@ func (a *account) used(nonce uint64) {
 
 // advance notes that the ledger's next nonce is at least this. mu is held.
 func (a *account) advance(ledger uint64) {
-	if ledger > a.known {
-		a.known = ledger
+	if ledger > a.known || !a.asked {
+		a.asked, a.known = true, max(ledger, a.known)
 		close(a.moved)
 		a.moved = make(chan struct{})
 	}
@@ -147,9 +149,9 @@ func (a *account) turnOf(ctx context.Context, nonce uint64) error {
 	defer timer.Stop()
 	for {
 		a.mu.Lock()
-		known, moved := a.known, a.moved
+		known, asked, moved := a.known, a.asked, a.moved
 		a.mu.Unlock()
-		if known == 0 || nonce <= known+chain.NonceWindow {
+		if !asked || nonce <= known+chain.NonceWindow {
 			return nil
 		}
 		select {
@@ -176,6 +178,17 @@ func (a *account) refused(nonce uint64) {
 	if i, found := slices.BinarySearch(a.free, nonce); !found {
 		a.free = slices.Insert(a.free, i, nonce)
 	}
+}
+
+// gapDue tells whether it is time to look for a gap; one look serves all who wait.
+func (a *account) gapDue() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.gaps) < resend/2 {
+		return false
+	}
+	a.gaps = time.Now()
+	return true
 }
 
 // gap tells whether nobody is about to use the nonce that the ledger waits for,

@@ -82,7 +82,7 @@ func (c *Client) Broadcast(ctx context.Context, tx chain.Tx) (Receipt, error) {
 // deliver sends until the transaction is found in a block, or refused.
 func (c *Client) deliver(ctx context.Context, tx chain.Tx, wait *send) (int64, Included, error) {
 	raw := chain.EncodeTx(tx)
-	pause := 20 * time.Millisecond
+	pause, again := 20*time.Millisecond, resend
 	for {
 		verdict, err := c.post(ctx, raw)
 		if verdict.kind != taken || wait.sent {
@@ -94,7 +94,7 @@ func (c *Client) deliver(ctx context.Context, tx chain.Tx, wait *send) (int64, I
 			}
 			err = errors.Join(err, lookErr)
 		}
-		d := resend
+		d := again
 		switch {
 		case err != nil && !errors.Is(err, ErrUnavailable):
 			return 0, Included{}, err
@@ -121,6 +121,7 @@ func (c *Client) deliver(ctx context.Context, tx chain.Tx, wait *send) (int64, I
 		}
 		if err == nil && verdict.kind != nonceRefused {
 			c.fillGap(ctx, tx)
+			again = min(2*again, 8*resend) // a node that is busy is not made busier
 		}
 	}
 }
@@ -224,6 +225,9 @@ func (c *Client) fillGap(ctx context.Context, tx chain.Tx) {
 		return
 	}
 	from := tx.Body.From
+	if !c.nonces.of(from).gapDue() {
+		return
+	}
 	next, err := c.nonceOf(ctx, from)
 	if err != nil || next >= tx.Body.Nonce {
 		return

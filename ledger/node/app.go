@@ -105,13 +105,20 @@ func (a *app) InitChain(_ context.Context, req *abci.RequestInitChain) (*abci.Re
 	return &abci.ResponseInitChain{}, nil
 }
 
-// CheckTx tells whether the mempool should keep a transaction.
+// CheckTx tells whether the mempool should keep a transaction. It is asked again
+// about all that wait after every block; then those that are not next keep their
+// place unseen, for their signers' turn will show what they are worth.
 func (a *app) CheckTx(_ context.Context, req *abci.RequestCheckTx) (resp *abci.ResponseCheckTx, err error) {
 	defer catch(&err)
 	tx, err := chain.DecodeTx(req.Tx)
 	if err == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		a.store.mu.RLock() // what is read must not be saved meanwhile
+		defer a.store.mu.RUnlock()
+		if req.Type == abci.CheckTxType_Recheck && tx.Body.Nonce > a.mempool.Account(tx.Body.From).Nonce {
+			return &abci.ResponseCheckTx{}, nil
+		}
 		err = a.mempool.CheckTx(&tx)
 	}
 	if err != nil {

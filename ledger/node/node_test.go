@@ -307,3 +307,13 @@ func TestGenesisFile(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecodeGenesis(f *testing.F) {
+	f.Add([]byte(`{"params":{},"time":1}`))
+	f.Add([]byte(`{`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if g, err := node.DecodeGenesis(data); err == nil && g.Validate() != nil {
+			t.Error("accepted a genesis that is not valid")
+		}
+	})
+}

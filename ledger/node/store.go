@@ -219,7 +219,8 @@ func successor(prefix []byte) []byte {
 }
 
 // view is one version of the store as the state's KV. Only stage writes through
-// it. A store that cannot be read panics with an error that catch turns back:
+// it. The goroutine that stages and saves reads as it likes; any other holds
+// store.mu for reading, since saving changes nodes of the tree in memory. A store that cannot be read panics with an error that catch turns back:
 // the state has no other way to say it, and such a node must stop.
 type view struct {
 	store *store
