@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +35,9 @@ func Init(log *slog.Logger) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	ignoreSignals()
+	if err := ignoreSignals(); err != nil {
+		return err
+	}
 	unix.CloseOnExec(listenFD)
 	file := os.NewFile(listenFD, "listener")
 	listener, err := net.FileListener(file)
@@ -73,18 +76,39 @@ func Digest(program string) (string, error) {
 	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
 }
 
-// ignoreSignals keeps signals of tasks from ending the worker. The kernel keeps
-// from an init what it has no handler for, but Go's runtime handles all, and ends
-// the process at most. Those that a program can only cause itself, as SIGSEGV, are
-// taken here too: they come from a task that sent them.
-func ignoreSignals() {
+// The signals that C libraries use for themselves (nptl(7)), and one more that Go
+// spares for them.
+const (
+	firstLibrarySignal = syscall.Signal(32)
+	lastLibrarySignal  = syscall.Signal(34)
+)
+
+// ignoreSignals keeps signals of tasks from ending the worker. Go's runtime
+// handles all but a few of them, and some by ending the process: these are taken,
+// and those that a program mostly causes itself, as SIGSEGV, too.
+//
+// The few, which Go leaves to C libraries, have their default action. The kernel
+// keeps that from an init, but not quite: where the leading thread blocks a signal,
+// as it does in a handler of another, and a second thread does not, it is deadly
+// (complete_signal, kernel/signal.c). They are ignored. Tasks inherit that, but
+// libraries that use these signals set handlers for them.
+func ignoreSignals() error {
 	var all []os.Signal
-	for n := syscall.Signal(1); n <= 31; n++ {
+	for n := syscall.Signal(1); n < firstLibrarySignal; n++ {
 		switch n {
 		case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPROF:
-			continue // not to be caught, or in use
+			continue // not to be caught, or the runtime's
 		}
 		all = append(all, n)
 	}
 	signal.Notify(make(chan os.Signal, 1), all...)
+
+	// struct kernel_sigaction: handler, flags, restorer, mask of 64 bits. SIG_IGN is 1.
+	action, maskBytes := [4]uint64{1}, uintptr(8)
+	for n := firstLibrarySignal; n <= lastLibrarySignal; n++ {
+		if _, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(n), uintptr(unsafe.Pointer(&action)), 0, maskBytes, 0, 0); errno != 0 {
+			return fmt.Errorf("worker: ignore signal %d: %w", n, errno)
+		}
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func (s *suite) hogs(t *testing.T) {
 	hog("fork bomb", protocol.ClassTimeout, "longer than 2 s", protocol.Run{TimeoutSeconds: 2, GraceSeconds: 1,
 		Command: []string{"bash", "-c", "bomb() { bomb | bomb & bomb; }; bomb 2>/dev/null; sleep 100"}})
 	hog("fork bomb left behind", protocol.ClassOK, "", protocol.Run{TimeoutSeconds: 20,
-		Command: []string{"bash", "-c", "bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 0.2; exit 0"}})
+		Command: []string{"bash", "-c", "bomb() { bomb | bomb & }; bomb 2>/dev/null; exit 0"}})
 	hog("processes", protocol.ClassPids, "limit of 40 processes", py(`
 import os, time
 for i in range(100):
@@ -66,11 +66,8 @@ for i in range(100): threading.Thread(target=time.sleep, args=(100,), daemon=Tru
 	hog("kill own group", protocol.ClassExit, "SIGKILL", sh("kill -9 0; sleep 5"))
 	hog("stop everything", protocol.ClassTimeout, "longer than 1 s", protocol.Run{Command: []string{"sh", "-c", "kill -STOP -1; kill -STOP $$; sleep 5"}, TimeoutSeconds: 1})
 	hog("signal the worker", protocol.ClassOK, "", py(`
-import os, signal
-for n in range(1, 65):
-    if n in (32, 33): continue
-    try: os.kill(1, n)
-    except OSError as e: print(n, e)`))
+import os, random
+for n in random.choices(range(1, 65), k=2000): os.kill(1, n)`))
 	hog("remove everything", protocol.ClassOK, "", sh("rm -rf /work/* 2>/dev/null; exit 0"))
 	hog("take the worker's place", protocol.ClassOK, "", sh("rm -rf /work/*; ln -s /etc /work/tasks; ln -s /usr /work/logs; rm -rf /work/tasks /work/logs"))
 
