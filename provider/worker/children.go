@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ type children struct {
 	started sync.Cond
 	known   map[int]chan<- ending
 	change  chan struct{} // closed and replaced at every reaping
+	list    *kernelFile   // the children of the leading thread, which is where orphans go
 	stopped bool
 	done    chan struct{}
 }
@@ -31,6 +33,7 @@ type children struct {
 func newChildren() *children {
 	c := &children{known: map[int]chan<- ending{}, change: make(chan struct{}), done: make(chan struct{})}
 	c.started.L = &c.mu
+	c.list = openKernelFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
 	return c
 }
 
@@ -102,6 +105,7 @@ func (c *children) stop() {
 	c.started.Broadcast()
 	c.mu.Unlock()
 	<-c.done
+	c.list.close()
 }
 
 // changed is closed at the next reaping.
@@ -117,10 +121,9 @@ func (c *children) changed() <-chan struct{} {
 func (c *children) orphans() (pids []int, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	self := strconv.Itoa(os.Getpid())
-	// Orphans become children of the leading thread.
-	data, err := os.ReadFile("/proc/self/task/" + self + "/children")
-	if err != nil {
+	var buf [256]byte
+	data := c.list.read(buf[:0])
+	if data == nil {
 		return nil, false
 	}
 	for field := range strings.FieldsSeq(string(data)) {

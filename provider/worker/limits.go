@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,11 +16,11 @@ const workerThreads = 16
 // limits keeps tasks below the container's limits, where the worker has to live
 // too, and sees which limit was hit.
 type limits struct {
-	pids   uint64 // all tasks together; 0 = no limit
-	memory string // file that counts kills at the memory limit
-	forks  string // file that counts forks refused at the container's limit
-	now    string // file with the number of processes and threads
-	dir    string // on the scratch volume
+	pids   uint64      // all tasks together; 0 = no limit
+	memory *kernelFile // counts kills at the memory limit
+	forks  *kernelFile // counts forks refused at the container's limit
+	now    *kernelFile // the number of processes and threads
+	dir    string      // on the scratch volume
 
 	mu      sync.Mutex
 	claimed uint64 // kills that a task's end was explained with
@@ -29,14 +28,13 @@ type limits struct {
 
 func newLimits(cfg Config) *limits {
 	l := &limits{pids: cfg.Pids, dir: cfg.Dir}
-	first := func(names ...string) string {
+	first := func(names ...string) *kernelFile {
 		for _, name := range names {
-			path := filepath.Join(cfg.Cgroup, name)
-			if _, err := os.Stat(path); err == nil && cfg.Cgroup != "" {
-				return path
+			if k := openKernelFile(filepath.Join(cfg.Cgroup, name)); k != nil && cfg.Cgroup != "" {
+				return k
 			}
 		}
-		return ""
+		return nil
 	}
 	// cgroup v1, then v2.
 	l.memory = first("memory/memory.oom_control", "memory.events")
@@ -45,17 +43,22 @@ func newLimits(cfg Config) *limits {
 	return l
 }
 
+func (l *limits) close() {
+	for _, k := range []*kernelFile{l.memory, l.forks, l.now} {
+		k.close()
+	}
+}
+
 // apply sets the limits of a task's first process, which all its processes
 // inherit. A child that it has by now gets them too; the kernel prefers tasks to
 // the worker where memory is short.
 func (l *limits) apply(pid int) {
 	l.applyTo(pid)
 	name := strconv.Itoa(pid)
-	if data, err := os.ReadFile("/proc/" + name + "/task/" + name + "/children"); err == nil {
-		for field := range strings.FieldsSeq(string(data)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				l.applyTo(child)
-			}
+	var buf [64]byte
+	for field := range strings.FieldsSeq(string(readOnce("/proc/"+name+"/task/"+name+"/children", buf[:0]))) {
+		if child, err := strconv.Atoi(field); err == nil {
+			l.applyTo(child)
 		}
 	}
 }
@@ -116,14 +119,9 @@ func (l *limits) claimMemory() {
 
 // counter reads the number after key in a file of "key number" lines, or the
 // only number of a file where key is "". What cannot be read is 0.
-func counter(path, key string) uint64 {
-	if path == "" {
-		return 0
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
+func counter(file *kernelFile, key string) uint64 {
+	var buf [256]byte
+	data := file.read(buf[:0])
 	for line := range strings.Lines(string(data)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if key == "" {

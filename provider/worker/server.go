@@ -42,9 +42,10 @@ const (
 type Server struct {
 	cfg      Config
 	root     *os.Root // of Config.Dir
-	null     *os.File
+	null     int      // /dev/null
 	children *children
 	limits   *limits
+	programs programs
 	work     sync.WaitGroup // connections and tasks
 	stopping context.Context
 
@@ -80,10 +81,11 @@ func Serve(ctx context.Context, listener net.Listener, cfg Config) error {
 		return fmt.Errorf("worker: %w", err)
 	}
 	defer s.root.Close()
-	if s.null, err = os.Open(os.DevNull); err != nil {
-		return fmt.Errorf("worker: %w", err)
+	if s.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("worker: %s: %w", os.DevNull, err)
 	}
-	defer s.null.Close()
+	defer unix.Close(s.null)
+	defer s.limits.close()
 	if err := s.folders(); err != nil {
 		return err
 	}

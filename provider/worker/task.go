@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -131,28 +132,41 @@ func (s *Server) prepare(t *task) (stdout, stderr *os.File, err error) {
 			return nil, nil, fmt.Errorf("%w: %w", ErrStage, err)
 		}
 	}
-	const flags = os.O_CREATE | os.O_EXCL | os.O_RDWR | os.O_APPEND
-	if stdout, err = s.root.OpenFile(t.log(false), flags, 0o644); err != nil {
+	if stdout, err = s.create(t.log(false)); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrStage, err)
 	}
-	if stderr, err = s.root.OpenFile(t.log(true), flags, 0o644); err != nil {
+	if stderr, err = s.create(t.log(true)); err != nil {
 		stdout.Close()
 		return nil, nil, fmt.Errorf("%w: %w", ErrStage, err)
 	}
 	return stdout, stderr, nil
 }
 
+// makeFolders and create take plain paths, for speed. A task may have put links
+// there, but has no fewer rights than the worker. What is read back is opened
+// through os.Root, or by the descriptor.
 func (s *Server) makeFolders(t *task) error {
-	if err := s.root.Mkdir(tasksDir+"/"+t.name, 0o755); err != nil {
-		return err
+	for _, path := range []string{t.scratch, t.home} {
+		if err := unix.Mkdir(path, 0o755); err != nil {
+			return &fs.PathError{Op: "mkdir", Path: path, Err: err}
+		}
 	}
-	return s.root.Mkdir(homesDir+"/"+t.name, 0o755)
+	return nil
+}
+
+func (s *Server) create(name string) (*os.File, error) {
+	path := filepath.Join(s.cfg.Dir, name)
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, &fs.PathError{Op: "create", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // start runs the task's program, in a session of its own.
 func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) {
 	env := environment(t)
-	path, err := lookup(t.run.Command[0], env["PATH"], t.scratch)
+	path, err := s.programs.lookup(t.run.Command[0], env["PATH"], t.scratch)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)
 	}
@@ -162,7 +176,7 @@ func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) 
 	}
 	pid, ended, err := s.children.spawn(path, t.run.Command, &syscall.ProcAttr{
 		Dir: t.scratch, Env: list, Sys: &syscall.SysProcAttr{Setsid: true},
-		Files: []uintptr{s.null.Fd(), stdout.Fd(), stderr.Fd()},
+		Files: []uintptr{uintptr(s.null), stdout.Fd(), stderr.Fd()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrStart, t.run.Command[0], err)
@@ -172,11 +186,13 @@ func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) 
 	return ended, nil
 }
 
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // environment is what a task finds: what the publisher gave, and the least that
 // programs expect.
 func environment(t *task) map[string]string {
 	env := map[string]string{
-		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH": defaultPath,
 		"LANG": "C.UTF-8", "HOME": t.home, "TMPDIR": t.home,
 	}
 	maps.Copy(env, t.run.Env)
@@ -202,6 +218,24 @@ func lookup(name, path, scratch string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no program %q in PATH", name)
+}
+
+// programs remembers where programs are. The image is read-only: what was found
+// on the default path stays there.
+type programs struct{ known sync.Map }
+
+func (p *programs) lookup(name, path, scratch string) (string, error) {
+	if path != defaultPath {
+		return lookup(name, path, scratch)
+	}
+	if full, ok := p.known.Load(name); ok {
+		return full.(string), nil
+	}
+	full, err := lookup(name, path, scratch)
+	if err == nil && full != name {
+		p.known.Store(name, full)
+	}
+	return full, err
 }
 
 // why says who ended a task before it ended itself.
@@ -311,6 +345,9 @@ func usageOf(r syscall.Rusage) pricing.Usage {
 // clean deletes what the task has left on the disk.
 func (s *Server) clean(t *task) {
 	for _, name := range []string{tasksDir + "/" + t.name, homesDir + "/" + t.name} {
+		if unix.Rmdir(filepath.Join(s.cfg.Dir, name)) == nil {
+			continue // most are empty
+		}
 		if err := s.root.RemoveAll(name); err != nil {
 			unlock(s.root, name) // folders without the right to write resist
 			if err := s.root.RemoveAll(name); err != nil {
@@ -318,8 +355,8 @@ func (s *Server) clean(t *task) {
 			}
 		}
 	}
-	s.root.Remove(t.log(false))
-	s.root.Remove(t.log(true))
+	unix.Unlink(filepath.Join(s.cfg.Dir, t.log(false)))
+	unix.Unlink(filepath.Join(s.cfg.Dir, t.log(true)))
 	if t.exited.Files > 0 && t.exited.Manifest == nil {
 		s.root.Remove(t.manifest())
 	}
