@@ -16,5 +16,5 @@
 // as it likes. A proof against a header of your choice ends every doubt.
 //
 // Reading order: client.go, light.go (headers), proof.go (values), block.go
-// (blocks and results), send.go and nonce.go (transactions), follow.go.
+// (blocks and results), send.go, scan.go and nonce.go (transactions), follow.go.
 package client

@@ -15,6 +15,8 @@ const (
 	ErrRejected ErrorKind = "ledger refused the transaction"
 	// ErrNotFound says that something is not on the ledger.
 	ErrNotFound ErrorKind = "not on the ledger"
+	// ErrPruned says that the node no longer keeps a block that is needed.
+	ErrPruned ErrorKind = "block is no longer kept"
 	// ErrProof says that a node's answer does not agree with the headers that
 	// the delegates signed, or that it belongs to another ledger.
 	ErrProof ErrorKind = "ledger's proof does not hold"

@@ -289,3 +289,54 @@ func TestLiar(t *testing.T) {
 		})
 	}
 }
+
+// TestPruned lets a ledger grow until its first blocks are forgotten: a fresh
+// client needs only the genesis, and a restarted node goes on.
+func TestPruned(t *testing.T) {
+	params := chain.DevParams()
+	params.TrustSeconds, params.EvidenceSeconds, params.UnbondSeconds = 1, 2, 2
+	w := newWorldWith(t, 2, params)
+	ctx := within(t, 2*time.Minute)
+	first, err := w.client.Submit(ctx, w.keys[0], transfer(w.keys[1].Address(), types.XEN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pruned := func() bool {
+		_, _, err := w.open(t).Tx(ctx, first.Tx)
+		return errors.Is(err, client.ErrNotFound)
+	}
+	blocks, err := w.client.Follow(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; ; i++ {
+		r, err := w.client.Submit(ctx, w.keys[0], transfer(w.keys[1].Address(), 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for b := range blocks { // the reader keeps up, or its blocks are forgotten too
+			if b.Header.Height >= r.Height {
+				break
+			}
+		}
+		if i%20 == 0 && pruned() {
+			break
+		}
+	}
+	rpc := strings.TrimPrefix(w.node.RPC(), "http://")
+	if err := w.node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t, rpc)
+	c := w.open(t)
+	if _, err := c.Submit(ctx, w.keys[1], transfer(w.keys[0].Address(), 1)); err != nil {
+		t.Error(err)
+	}
+	past, err := c.FollowFrom(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, ok := <-past; ok {
+		t.Errorf("a forgotten block came: %+v", b)
+	}
+}

@@ -9,8 +9,8 @@ import (
 
 // Follow delivers every block from the next one on, in order and without gaps,
 // each verified. It goes on through lost connections and restarts of the node,
-// and ends, closing the channel, when ctx ends, the client closes, or a node's
-// answers do not hold (which is logged). A reader may be slow: blocks wait on
+// and ends, closing the channel, when ctx ends, the client closes, the node's
+// answers do not hold or it no longer has the block (both logged). A reader may be slow: blocks wait on
 // the ledger, not in memory.
 //
 // A block without transactions comes as soon as it is final, one with some when
@@ -53,7 +53,7 @@ func (c *Client) follow(ctx context.Context, height int64, blocks chan<- Block) 
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, ErrProof):
+		case errors.Is(err, ErrProof), errors.Is(err, ErrPruned):
 			c.log.Error("ledger no longer followed", "height", height, "err", err)
 			return
 		case err != nil:

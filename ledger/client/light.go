@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -167,6 +168,9 @@ func (l *light) validators(ctx context.Context, height int64) (*cmttypes.Validat
 func missing(err error, format string, args ...any) error {
 	var refused *answerError
 	if errors.As(err, &refused) {
+		if strings.Contains(refused.text, "lowest height is") { // the engine's words
+			return fmt.Errorf("%w: %s", ErrPruned, fmt.Sprintf(format, args...))
+		}
 		return fmt.Errorf("%w: %s: %s", ErrUnavailable, fmt.Sprintf(format, args...), refused.text)
 	}
 	return err

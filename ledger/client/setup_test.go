@@ -42,6 +42,11 @@ func logger() *slog.Logger {
 
 func newWorld(t testing.TB, accounts int) *world {
 	t.Helper()
+	return newWorldWith(t, accounts, chain.DevParams())
+}
+
+func newWorldWith(t testing.TB, accounts int, params chain.Params) *world {
+	t.Helper()
 	w := &world{home: t.TempDir()}
 	consensus, err := node.ConsensusKey(w.home)
 	if err != nil {
@@ -49,7 +54,7 @@ func newWorld(t testing.TB, accounts int) *world {
 	}
 	delegate := newKey(t)
 	w.genesis = chain.Genesis{
-		Params:    chain.DevParams(),
+		Params:    params,
 		Time:      time.Now().Unix(),
 		Random:    types.HashOf("test", []byte(t.Name())),
 		Accounts:  []chain.GenesisAccount{{Address: delegate.Address(), Amount: 10 * types.XEN}},
