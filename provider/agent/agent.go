@@ -52,7 +52,6 @@ type Agent struct {
 	leases     map[*lease]LeaseStatus
 	byContract map[types.Hash]*lease
 	serving    map[*lease]*service
-	spoke      map[types.Address]time.Time // when a publisher with leases was last heard
 }
 
 // New opens the agent's folder and takes its protocols on the host. Nothing is
@@ -90,7 +89,6 @@ func New(cfg Config) (*Agent, error) {
 		leases:     map[*lease]LeaseStatus{},
 		byContract: map[types.Hash]*lease{},
 		serving:    map[*lease]*service{},
-		spoke:      map[types.Address]time.Time{},
 	}
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 	cfg.Host.SetStreamHandler(peer.WorkerProtocol, a.handler(a.worker))
@@ -108,11 +106,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.begun.Swap(true) {
 		return fmt.Errorf("%w: it runs already", ErrConfig)
 	}
+	if !a.enter() {
+		return nil
+	}
+	defer a.wg.Done()
 	stop := context.AfterFunc(ctx, func() { a.cancel(errClosed) })
 	defer stop()
-	if err := a.recover(); err != nil {
+	if err := a.recover(); err != nil && a.ctx.Err() == nil {
 		a.cancel(err)
-		return err
 	}
 	a.market()
 	if cause := context.Cause(a.ctx); !errors.Is(cause, errClosed) {
@@ -155,8 +156,8 @@ func (a *Agent) Close() error {
 		a.cfg.Host.RemoveStreamHandler(peer.BlobProtocol)
 		a.mu.Lock()
 		a.leaving = "closed"
-		a.mu.Unlock()
 		a.cancel(errClosed)
+		a.mu.Unlock()
 		a.wg.Wait()
 		a.closed = errors.Join(a.blobs.close(), a.store.close())
 	})
@@ -184,14 +185,26 @@ func (a *Agent) begin(l *lease, shown LeaseStatus, first func()) bool {
 	return true
 }
 
-// spawn runs f in a goroutine of the agent's, unless it has ended.
-func (a *Agent) spawn(f func()) bool {
+// enter counts one that Close waits for, unless the agent has ended.
+func (a *Agent) enter() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ctx.Err() != nil {
 		return false
 	}
-	a.wg.Go(f)
+	a.wg.Add(1)
+	return true
+}
+
+// spawn runs f in a goroutine of the agent's, unless it has ended.
+func (a *Agent) spawn(f func()) bool {
+	if !a.enter() {
+		return false
+	}
+	go func() {
+		defer a.wg.Done()
+		f()
+	}()
 	return true
 }
 
@@ -259,9 +272,6 @@ func (a *Agent) forget(l *lease) {
 	for other := range a.leases {
 		last = last && other.publisher != l.publisher
 	}
-	if last {
-		delete(a.spoke, l.publisher)
-	}
 	a.mu.Unlock()
 	if last {
 		peer.Keep(a.cfg.Host, l.publisher, "lease", false)
@@ -277,22 +287,19 @@ func (a *Agent) freed() {
 	}
 }
 
-// heard notes that a publisher spoke.
-func (a *Agent) heard(publisher types.Address) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.spoke[publisher] = time.Now()
-}
+// lifeTime is how long a publisher's host may take to give a sign of life.
+const lifeTime = 2 * time.Second
 
-// silent closes the connection under a stream that stayed silent too long, unless
-// the publisher spoke on another one just now: a broken line does not say so.
-func (a *Agent) silent(publisher types.Address, s network.Stream) {
-	a.mu.Lock()
-	recent := time.Since(a.spoke[publisher]) < time.Second
-	a.mu.Unlock()
-	if !recent {
+// alive asks for a sign of life of a publisher that has been silent on s, and
+// closes a connection that gives none: a broken line does not say so by itself.
+func (a *Agent) alive(publisher types.Address, s network.Stream) error {
+	ctx, cancel := context.WithTimeout(a.ctx, lifeTime)
+	defer cancel()
+	err := peer.Alive(ctx, a.cfg.Host, publisher)
+	if err != nil {
 		s.Conn().Close()
 	}
+	return err
 }
 
 // newHeader tells all leases the time of a final header.

@@ -123,10 +123,16 @@ func (l *lease) finish() {
 	l.a.forget(l)
 }
 
-// leaveFrozen freezes what nobody will meter until the next start.
+// leaveFrozen freezes what nobody will meter until the next start, and stores
+// where its counters stand.
 func (l *lease) leaveFrozen(s *service) {
 	if err := s.freeze(); err != nil {
 		l.a.log.Warn("container left running", "lease", l.name(), "err", err)
+	}
+	if l.saved && l.broken == nil { // with what was counted since the last report
+		if err := l.a.store.save(l.state.Record, l.addrs, false); err != nil {
+			l.a.log.Warn("last counters not stored", "lease", l.name(), "err", err)
+		}
 	}
 }
 
@@ -201,14 +207,14 @@ func (l *lease) moved(before contract.Phase) {
 	}
 }
 
-// silence is how long the publisher may say nothing before its link counts as
-// lost: early enough to redial within grace. 0 is patience.
+// silence is how long the publisher may say nothing before it is asked for a sign
+// of life: early enough to redial within grace. 0 is patience.
 func (l *lease) silence() time.Duration {
 	if l.state.Phase != contract.Active && l.state.Phase != contract.Suspended {
 		return 0
 	}
 	t := l.state.Record.Contract.Terms
-	return max(time.Duration(contract.Interval(t)+contract.Grace(t)/2), time.Second)
+	return max(time.Duration(contract.Interval(t)+contract.Grace(t)/4), time.Second)
 }
 
 // carry carries out effects in their order.
@@ -465,17 +471,13 @@ func (l *lease) up(s network.Stream) {
 	mine := l.links
 	l.linked = time.Now()
 	peer.Keep(l.a.cfg.Host, l.publisher, "lease", true)
-	l.link = newLink(s, func(m protocol.Message) {
-		l.a.heard(l.publisher)
+	l.link = newLink(s, func() error { return l.a.alive(l.publisher, s) }, func(m protocol.Message) {
 		l.post(func() {
 			if l.links == mine && l.link != nil {
 				l.receive(m)
 			}
 		})
 	}, func(err error) {
-		if isTimeout(err) {
-			l.a.silent(l.publisher, s)
-		}
 		l.post(func() {
 			if l.links == mine {
 				l.unlink(words(err))

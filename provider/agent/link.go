@@ -22,7 +22,7 @@ import (
 type link struct {
 	stream network.Stream
 	out    chan protocol.Message
-	quiet  atomic.Int64 // ns without a message after which the link counts as lost; 0 = patience
+	quiet  atomic.Int64 // ns without a message after which the peer is asked for a sign of life; 0 = patience
 	wg     sync.WaitGroup
 
 	mu   sync.Mutex
@@ -35,13 +35,14 @@ const (
 )
 
 // newLink starts the two ends of a stream. received gets each message, lost the
-// end of the stream, both from the reader's goroutine.
-func newLink(s network.Stream, received func(protocol.Message), lost func(error)) *link {
+// end of the stream, both from the reader's goroutine. alive asks whether the peer
+// is still there, when nothing was heard for too long.
+func newLink(s network.Stream, alive func() error, received func(protocol.Message), lost func(error)) *link {
 	l := &link{stream: s, out: make(chan protocol.Message, maxQueued)}
 	l.wg.Go(func() {
 		r := bufio.NewReaderSize(s, 4<<10)
 		for {
-			m, err := l.read(r)
+			m, err := l.read(r, alive)
 			if err != nil {
 				lost(err)
 				return
@@ -53,22 +54,48 @@ func newLink(s network.Stream, received func(protocol.Message), lost func(error)
 	return l
 }
 
-// read reads one message, no longer than a lease's messages are.
-func (l *link) read(r *bufio.Reader) (protocol.Message, error) {
-	wait := time.Duration(l.quiet.Load())
-	if wait == 0 {
-		wait = patience
+// read reads one message, no longer than a lease's messages are. A peer that is
+// silent but alive may take its time: what it owes is the machine's to judge.
+func (l *link) read(r *bufio.Reader, alive func() error) (protocol.Message, error) {
+	for {
+		wait := time.Duration(l.quiet.Load())
+		if wait == 0 {
+			wait = patience
+		}
+		if err := l.deadline(wait); err != nil {
+			return nil, err
+		}
+		_, err := r.Peek(1)
+		if err == nil {
+			break
+		}
+		if !isTimeout(err) || l.isOver() {
+			return nil, err
+		}
+		if err := alive(); err != nil {
+			return nil, err
+		}
 	}
-	l.mu.Lock()
-	var err error
-	if !l.over {
-		err = l.stream.SetReadDeadline(time.Now().Add(wait))
-	}
-	l.mu.Unlock()
-	if err != nil {
+	if err := l.deadline(writeTime); err != nil {
 		return nil, err
 	}
 	return readBounded(r, maxLeaseFrame)
+}
+
+// deadline bounds the next wait for bytes. After hangup the last one stands.
+func (l *link) deadline(wait time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil
+	}
+	return l.stream.SetReadDeadline(time.Now().Add(wait))
+}
+
+func (l *link) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
 }
 
 // readBounded reads a message whose frame has at most bound bytes, without

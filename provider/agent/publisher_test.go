@@ -33,7 +33,9 @@ type testPublisher struct {
 	mu     sync.Mutex
 	leases []*testLease
 	filter func(protocol.Message) protocol.Message // what is sent instead; nil loses it
-	refuse string                                  // why every offer is declined; "" = none is
+	nonce  func() [16]byte
+	grace  uint32 // seconds
+	refuse string // why every offer is declined; "" = none is
 	wg     sync.WaitGroup
 	usable chan *testLease
 }
@@ -63,11 +65,11 @@ func newTestPublisher(t testing.TB, seed byte, l *testLedger) *testPublisher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &testPublisher{t: t, key: key, host: h, ledger: l, spec: testSpec(), usable: make(chan *testLease, 64),
+	p := &testPublisher{t: t, key: key, host: h, ledger: l, spec: testSpec(), grace: 1, usable: make(chan *testLease, 64),
 		machine: contract.Publisher{Key: key, Ledger: l.id, Params: testParams(), Policy: contract.PublisherPolicy{
 			MaxIntervalSeconds: 60, MaxGraceSeconds: 60, MaxLeaseSeconds: 3600, TopUpSeconds: 600, LeaseSeconds: 600, TrustMeter: true}}}
 	p.terms = func(c protocol.Capabilities) protocol.Terms {
-		t := protocol.Terms{Rates: c.Rates, MaxRate: c.MaxRate, IntervalSeconds: 1, GraceSeconds: 1, TolerancePPM: 50_000,
+		t := protocol.Terms{Rates: c.Rates, MaxRate: c.MaxRate, IntervalSeconds: 1, GraceSeconds: p.grace, TolerancePPM: 50_000,
 			Expiry: time.Now().Unix() + 600}
 		t.Deposit = contract.MinDeposit(t) * 20
 		return t
@@ -254,7 +256,9 @@ func (l *testLease) do(e contract.Effect) {
 			return
 		}
 		choose := contract.Choose{At: at(), Terms: p.terms(e.Capabilities)}
-		rand.Read(choose.Nonce[:])
+		if rand.Read(choose.Nonce[:]); p.nonce != nil {
+			choose.Nonce = p.nonce()
+		}
 		l.step(choose)
 	case contract.OpenChannel:
 		// Nonces of one account follow each other: prepared and sent in one go.

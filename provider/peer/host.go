@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
@@ -64,7 +65,7 @@ func New(key types.PrivateKey, listen []string) (host.Host, error) {
 		libp2p.DisableRelay(),
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ForceReachabilityPublic(),
-		libp2p.Ping(false),
+		libp2p.Ping(true),
 		libp2p.DisableMetrics(),
 		libp2p.UserAgent("zennet/1"),
 	}
@@ -134,6 +135,30 @@ func Open(ctx context.Context, h host.Host, addr types.Address, proto protocol.I
 		return nil, fmt.Errorf("%w: %s: %v", ErrUnreachable, addr.Short(), err)
 	}
 	return s, nil
+}
+
+// Alive asks the holder of addr for a sign of life over the connection that stands
+// and returns nil once it has come. The other host gives it by itself, however
+// busy the program behind it is.
+func Alive(ctx context.Context, h host.Host, addr types.Address) error {
+	id, err := ID(addr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "zennet asks where a connection stands"), OpenTimeout)
+	defer cancel()
+	select {
+	case r, open := <-ping.Ping(ctx, h, id):
+		if open && r.Error == nil {
+			return nil
+		}
+		if err = r.Error; err == nil {
+			err = ctx.Err()
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return fmt.Errorf("%w: %s gives no sign of life: %v", ErrUnreachable, addr.Short(), err)
 }
 
 // Remote is the account at the other end of a stream.

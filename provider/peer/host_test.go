@@ -27,9 +27,7 @@ func start(t testing.TB, seed byte, listen ...string) host.Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
+		h.Close()
 	})
 	return h
 }
@@ -145,6 +143,29 @@ func TestForeignHostsAreRefused(t *testing.T) {
 		if err := ours.Connect(ctx, peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}); err == nil {
 			t.Errorf("%s: was dialled", name)
 		}
+	}
+}
+
+func TestAlive(t *testing.T) {
+	ctx := context.Background()
+	listener, dialer := start(t, 1, loopback), start(t, 2)
+	addr := key(t, 1).Address()
+	if err := Alive(ctx, dialer, addr); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("no connection: got %v, want ErrUnreachable", err)
+	}
+	if err := Dial(ctx, dialer, addr, Addrs(listener)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := Alive(ctx, dialer, addr); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Alive(ctx, dialer, addr); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("gone: got %v, want ErrUnreachable", err)
 	}
 }
 
