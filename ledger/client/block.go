@@ -96,7 +96,8 @@ func (b *blocks) get(ctx context.Context, height int64) (Block, error) {
 	}
 }
 
-func (b *blocks) read(ctx context.Context, height int64) (Block, error) {
+func (b *blocks) read(ctx context.Context, height int64) (_ Block, err error) {
+	defer sane(&err)
 	block, empty, err := b.empty(ctx, height)
 	if err != nil || empty {
 		return block, err

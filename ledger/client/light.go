@@ -92,7 +92,8 @@ func (l *light) header(ctx context.Context, height int64) (*cmttypes.SignedHeade
 
 // verify proves a header from the nearest trusted one below it, halving the
 // way wherever the delegates have changed too much for one step.
-func (l *light) verify(ctx context.Context, height int64) (*cmttypes.SignedHeader, error) {
+func (l *light) verify(ctx context.Context, height int64) (_ *cmttypes.SignedHeader, err error) {
+	defer sane(&err)
 	h, vals, err := l.block(ctx, height)
 	if err != nil {
 		return nil, err

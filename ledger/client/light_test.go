@@ -219,6 +219,9 @@ func TestLightForged(t *testing.T) {
 			header.Time = time.Now().Add(time.Minute)
 			h.signed[49] = sign(t, &header, h.sets[49], keysAt(50))
 		}},
+		{"validator that is none", func(_ *testing.T, h *headers) {
+			h.sets[49] = &cmttypes.ValidatorSet{Validators: []*cmttypes.Validator{nil, {}}}
+		}},
 		{"validators", func(_ *testing.T, h *headers) { h.sets[49] = setOf(strangers) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

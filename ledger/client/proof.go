@@ -121,11 +121,7 @@ func provenAnnouncement(root, prefix, after []byte, entry wire.Value) (chain.Ann
 // verifyValue checks an entry, or its absence, against an application hash.
 // Absence is ErrNotFound; anything that does not hold is ErrProof.
 func verifyValue(root, key []byte, v wire.Value) (err error) {
-	defer func() { // the proof is a stranger's: a library's panic is a bad proof
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrProof, p)
-		}
-	}()
+	defer sane(&err)
 	var proof ics23.CommitmentProof
 	if err := proof.Unmarshal(v.Proof); err != nil {
 		return fmt.Errorf("%w: %v", ErrProof, err)
@@ -140,6 +136,13 @@ func verifyValue(root, key []byte, v wire.Value) (err error) {
 		return fmt.Errorf("%w: value of %x", ErrProof, key)
 	}
 	return nil
+}
+
+// sane turns a panic of a library over a stranger's data into ErrProof.
+func sane(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", ErrProof, p)
+	}
 }
 
 // nonceOf is the account's next nonce on the ledger; 0 where it never was.
