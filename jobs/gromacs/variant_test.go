@@ -18,7 +18,7 @@ func TestVariants(t *testing.T) {
 		sets []string
 	}{
 		{"octahedron, four-site water, no salt", []string{"gromacs.box={type: octahedron, margin: 0.6nm}", "gromacs.water=tip4p", "gromacs.salt=0"}},
-		{"another force field, cube, not equilibrated", []string{"gromacs.forcefield=charmm27", "gromacs.box={type: cubic, size: 2.3nm}", "gromacs.equilibrate={nvt: 0ps, npt: 0ps}", "gromacs.water=spce"}},
+		{"another force field, cube, not equilibrated", []string{"gromacs.forcefield=charmm27", "gromacs.box={type: cubic, size: 2.4nm}", "gromacs.equilibrate={nvt: 0ps, npt: 0ps}", "gromacs.water=spce"}},
 		{"constant pressure at once, small steps", []string{"gromacs.equilibrate={nvt: 0ps, npt: 0.1ps}", "gromacs.box={margin: 0.6nm}", "gromacs.mdp={dt: 0.001, constraints: none, nstlist: 10, nstxout: 100}",
 			"gromacs.segment=0.4ps", "gromacs.length=0.8ps", "gromacs.frames=0.1ps"}},
 		{"odd frames", []string{"gromacs.box={margin: 0.6nm}", "gromacs.pressure=none", "gromacs.equilibrate={nvt: 0.1ps}", "gromacs.frames=0.014ps", "gromacs.segment=0.7ps"}},
