@@ -134,4 +134,3 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 	}
 	return keys, nil
 }
-
