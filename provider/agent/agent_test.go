@@ -141,15 +141,17 @@ func (p *testPublisher) next(t testing.TB) *testLease {
 func (w *world) paid(l *testLease) types.Amount {
 	w.t.Helper()
 	id := l.snapshot().Record.Contract.ID()
-	held := func() types.Amount {
+	there := false
+	held := func() (paid types.Amount) {
 		for _, s := range w.status().Leases {
 			if s.Contract == id {
-				return s.Paid
+				there, paid = true, s.Paid
 			}
 		}
-		return 0
+		return paid
 	}
-	before := held()
+	var before types.Amount
+	until(w.t, "the lease", func() bool { before = held(); return there })
 	until(w.t, "a payment", func() bool { return held() > before })
 	return held()
 }
@@ -289,9 +291,7 @@ func TestLinkCut(t *testing.T) {
 	l := p.next(t)
 	for range 3 {
 		w.paid(l)
-		if err := p.host.Network().ClosePeer(w.host.ID()); err != nil {
-			t.Fatal(err)
-		}
+		l.cut()
 		w.paid(l)
 		if phase := l.snapshot().Phase; phase != contract.Active {
 			t.Errorf("the publisher is %s", phase)

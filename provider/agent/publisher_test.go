@@ -50,6 +50,7 @@ type testLease struct {
 	state  contract.PublisherState
 	stream network.Stream
 	frozen []string // reasons heard
+	ups    int      // streams of the provider
 }
 
 const testMilliCPU = 1000
@@ -189,6 +190,9 @@ func (l *testLease) link(s network.Stream) (old network.Stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, l.stream = l.stream, s
+	if s != nil {
+		l.ups++
+	}
 	return old
 }
 
@@ -300,6 +304,21 @@ func (l *testLease) see(id types.Hash) {
 		seen.Channel = &proven
 	}
 	l.step(seen)
+}
+
+// cut closes the connection, and returns when the provider is back.
+func (l *testLease) cut() {
+	l.p.t.Helper()
+	ups := func() int { l.mu.Lock(); defer l.mu.Unlock(); return l.ups }
+	before := ups()
+	id, err := peer.ID(l.snapshot().Provider)
+	if err == nil {
+		err = l.p.host.Network().ClosePeer(id)
+	}
+	if err != nil {
+		l.p.t.Fatal(err)
+	}
+	until(l.p.t, "the provider's return", func() bool { return ups() > before })
 }
 
 // leave says BYE.
