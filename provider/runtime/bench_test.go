@@ -150,7 +150,7 @@ func BenchmarkNoop(b *testing.B) {
 			slices.Sort(trips)
 			b.ReportMetric(float64(trips[len(trips)/2].Microseconds()), "p50-µs")
 			b.ReportMetric(float64(trips[len(trips)*99/100].Microseconds()), "p99-µs")
-			b.ReportMetric(float64((cpuOf(b, status.PID) - before).Microseconds())/float64(len(trips)), "worker-cpu-µs/op")
+			b.ReportMetric(float64((cpuOf(b, status.PID)-before).Microseconds())/float64(len(trips)), "worker-cpu-µs/op")
 		})
 	}
 	b.Run("shell", func(b *testing.B) {
