@@ -29,7 +29,6 @@ type Agent struct {
 	pool    pool
 	wary    wary
 	took    chan struct{} // a token for each blob stream that moves bytes
-	asked   chan struct{} // a token for each stream that has not said what it is
 	epoch   time.Time     // what now counts from
 
 	ctx    context.Context // done when the agent ends; its cause is why
@@ -52,6 +51,7 @@ type Agent struct {
 	leases     map[*lease]LeaseStatus
 	byContract map[types.Hash]*lease
 	serving    map[*lease]*service
+	unknown    map[types.Address]chan struct{} // by publisher: a token for each stream that has not said what it is
 }
 
 // New opens the agent's folder and takes its protocols on the host. Nothing is
@@ -81,7 +81,6 @@ func New(cfg Config) (*Agent, error) {
 		blobs:      &blobs{dir: folder, max: cfg.BlobBytes, open: map[types.Address]*shared{}},
 		pool:       pool{all: cfg.Capacity},
 		took:       make(chan struct{}, maxIntakes),
-		asked:      make(chan struct{}, maxUnknown),
 		wake:       make(chan struct{}, 1),
 		fresh:      make(chan *match),
 		looks:      make(chan struct{}, 2),
@@ -89,6 +88,7 @@ func New(cfg Config) (*Agent, error) {
 		leases:     map[*lease]LeaseStatus{},
 		byContract: map[types.Hash]*lease{},
 		serving:    map[*lease]*service{},
+		unknown:    map[types.Address]chan struct{}{},
 	}
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 	cfg.Host.SetStreamHandler(peer.WorkerProtocol, a.handler(a.worker))
@@ -230,17 +230,20 @@ func (a *Agent) serve(l *lease, s *service) {
 	}
 }
 
-// talkedTo is how many leases and negotiations there are with a publisher.
-func (a *Agent) talkedTo(publisher types.Address) int {
+// tokens are those for a publisher's streams that have not said what they are.
+// One that has no lease, nor talks about one, has none.
+func (a *Agent) tokens(publisher types.Address) (chan struct{}, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n := 0
 	for l := range a.leases {
 		if l.publisher == publisher {
-			n++
+			if a.unknown[publisher] == nil {
+				a.unknown[publisher] = make(chan struct{}, maxUnknown)
+			}
+			return a.unknown[publisher], nil
 		}
 	}
-	return n
+	return nil, fmt.Errorf("%w: %s has no lease", ErrRefused, publisher.Short())
 }
 
 // service is the service of a publisher's lease.
@@ -271,6 +274,9 @@ func (a *Agent) forget(l *lease) {
 	last := true
 	for other := range a.leases {
 		last = last && other.publisher != l.publisher
+	}
+	if last {
+		delete(a.unknown, l.publisher)
 	}
 	a.mu.Unlock()
 	if last {

@@ -55,6 +55,11 @@ type Inspector interface {
 	Versions(ctx context.Context, image string, programs []string) (map[string]string, error)
 }
 
+var (
+	_ Ledger  = (*client.Client)(nil)
+	_ Runtime = (*runtime.Runc)(nil)
+)
+
 // Meter reads what a container used; *meter.Meter is one.
 type Meter interface {
 	Read() (meter.Reading, error)

@@ -13,7 +13,7 @@ const (
 	maxTalks         = 64               // with one publisher, before a channel is proven
 	maxWorkerStreams = 256              // open at once for one lease
 	maxBlobStreams   = 4                // open at once for one lease
-	maxUnknown       = 256              // streams that have not said for which lease they are
+	maxUnknown       = 32               // streams of one publisher that have not said for which lease they are
 	maxIntakes       = 16               // blob streams that move bytes at once, in all
 	maxMatches       = 1024             // announcements remembered
 	maxLeaseFrame    = 128 << 10        // bytes of a message on a lease stream

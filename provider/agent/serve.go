@@ -33,11 +33,12 @@ func (a *Agent) take(s network.Stream, serve func(*service, network.Stream, io.R
 		if err != nil {
 			return err
 		}
-		if a.talkedTo(who) == 0 {
-			return fmt.Errorf("%w: %s has no lease", ErrRefused, who.Short())
+		tokens, err := a.tokens(who)
+		if err != nil {
+			return err
 		}
 		r := bufio.NewReaderSize(s, 4<<10)
-		header, err := a.introduction(s, r)
+		header, err := a.introduction(s, r, tokens)
 		if err != nil {
 			return err
 		}
@@ -61,12 +62,14 @@ func (a *Agent) take(s network.Stream, serve func(*service, network.Stream, io.R
 }
 
 // introduction reads for which lease a stream is.
-func (a *Agent) introduction(s network.Stream, r *bufio.Reader) (*protocol.StreamHeader, error) {
+func (a *Agent) introduction(s network.Stream, r *bufio.Reader, tokens chan struct{}) (*protocol.StreamHeader, error) {
 	select {
-	case a.asked <- struct{}{}:
-		defer func() { <-a.asked }()
-	default:
+	case tokens <- struct{}{}:
+		defer func() { <-tokens }()
+	case <-time.After(headerTime):
 		return nil, fmt.Errorf("%w: %d others have not said what they are", ErrRefused, maxUnknown)
+	case <-a.ctx.Done():
+		return nil, a.ctx.Err()
 	}
 	if err := s.SetReadDeadline(time.Now().Add(headerTime)); err != nil {
 		return nil, err
