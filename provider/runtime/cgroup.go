@@ -91,9 +91,9 @@ func (h hierarchy) accountsSwap() bool {
 		_, err := os.Stat(filepath.Join(at, "memory.memsw.limit_in_bytes"))
 		return err == nil
 	}
-	// The root of v2 has no such file, but every kernel that swaps does account there.
-	data, _ := os.ReadFile("/proc/swaps")
-	return strings.Count(string(data), "\n") > 1
+	// The root of v2 has no such file; its children do, where memory is delegated.
+	found, err := filepath.Glob(filepath.Join(h.v2, "*", "memory.swap.max"))
+	return err == nil && len(found) > 0
 }
 
 // kill ends every process in the cgroup, thaws it so that they can die, and

@@ -19,14 +19,19 @@ const (
 	scratchPath = "/work"
 )
 
+// The least that a container can be.
+const (
+	MinMilliCPU = 10
+	MinMemory   = 16 << 20 // bytes; less, and runc and the worker themselves do not fit
+	MinDisk     = 1 << 20  // bytes; less, and ext4 cannot be made
+	MinPids     = 4
+)
+
 const (
 	// workerPids is room for the worker's own threads beside the tasks' processes.
 	// The worker keeps tasks below the container's limit, so that a fork bomb
 	// cannot take the threads that it needs to stop it.
 	workerPids = 48
-	minMemory  = 16 << 20 // bytes; less, and the worker itself does not fit
-	minDisk    = 1 << 20  // bytes; less, and ext4 cannot be made
-	minPids    = 4
 	cpuPeriod  = 100_000 // µs
 )
 
@@ -39,14 +44,14 @@ func (s Spec) Validate() error {
 		return fmt.Errorf("%w: ID %q", ErrSpec, s.ID)
 	case s.Image == "":
 		return fmt.Errorf("%w: no image", ErrSpec)
-	case s.MilliCPU < 10:
-		return fmt.Errorf("%w: %d thousandths of a core, at least 10", ErrSpec, s.MilliCPU)
-	case s.Memory < minMemory || s.Memory > 1<<50:
-		return fmt.Errorf("%w: %d bytes of memory, at least %d", ErrSpec, s.Memory, minMemory)
-	case s.Disk < minDisk || s.Disk > 1<<44:
-		return fmt.Errorf("%w: %d bytes of disk, at least %d and at most 16 TiB", ErrSpec, s.Disk, minDisk)
-	case s.Pids < minPids || s.Pids > 1<<20:
-		return fmt.Errorf("%w: %d processes, at least %d", ErrSpec, s.Pids, minPids)
+	case s.MilliCPU < MinMilliCPU:
+		return fmt.Errorf("%w: %d thousandths of a core, at least %d", ErrSpec, s.MilliCPU, MinMilliCPU)
+	case s.Memory < MinMemory || s.Memory > 1<<50:
+		return fmt.Errorf("%w: %d bytes of memory, at least %d", ErrSpec, s.Memory, MinMemory)
+	case s.Disk < MinDisk || s.Disk > 1<<44:
+		return fmt.Errorf("%w: %d bytes of disk, at least %d and at most 16 TiB", ErrSpec, s.Disk, MinDisk)
+	case s.Pids < MinPids || s.Pids > 1<<20:
+		return fmt.Errorf("%w: %d processes, at least %d", ErrSpec, s.Pids, MinPids)
 	}
 	if s.Blobs != "" {
 		info, err := os.Stat(s.Blobs)

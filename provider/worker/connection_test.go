@@ -140,11 +140,11 @@ func TestSlowPublisher(t *testing.T) {
 // what can be fetched, and fits its frame.
 func TestGreetingIsBounded(t *testing.T) {
 	s := &Server{tasks: map[string]*task{}}
+	stream, manifest, usage := make([]byte, 8<<10), make([]byte, 32<<10), usageOf(fullUsage)
 	for i := range maxTasks {
 		id := fmt.Sprintf("%0256d", i)
 		s.tasks[id] = &task{exited: &protocol.Exited{ID: id, Message: strings.Repeat("m", maxMessage), Files: 1, Tree: types.Hash{1},
-			Stdout: protocol.Stream{Size: 8 << 10, Inline: make([]byte, 8<<10)}, Manifest: make([]byte, 32<<10), Inline: [][]byte{make([]byte, 32<<10)},
-			Usage: usageOf(fullUsage)}}
+			Stdout: protocol.Stream{Size: 8 << 10, Inline: stream}, Manifest: manifest, Inline: [][]byte{manifest}, Usage: usage}}
 	}
 	g := s.greeting()
 	frame, err := protocol.AppendFrame(nil, g)

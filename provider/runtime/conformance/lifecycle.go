@@ -132,6 +132,14 @@ func (s *suite) restart(t *testing.T) {
 	gone(t, again.Cgroup("stays"))
 }
 
+// smallest: the least container that is accepted runs a task.
+func (s *suite) smallest(t *testing.T) {
+	c := s.start(t, func(sp *runtime.Spec) {
+		sp.MilliCPU, sp.Memory, sp.Disk, sp.Pids = runtime.MinMilliCPU, runtime.MinMemory, runtime.MinDisk, runtime.MinPids
+	})
+	c.alive("small")
+}
+
 // parallel: many containers start at once, each with a user and a volume of its own.
 func (s *suite) parallel(t *testing.T) {
 	const n = 8

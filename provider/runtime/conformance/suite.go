@@ -39,6 +39,7 @@ const patience = 60 * time.Second
 func Suite(t *testing.T, open func(t *testing.T, dir string) Runtime) {
 	s := &suite{open: open}
 	t.Run("Lifecycle", s.lifecycle)
+	t.Run("Smallest", s.smallest)
 	t.Run("Restart", s.restart)
 	t.Run("Parallel", s.parallel)
 	t.Run("Freeze", s.freeze)
