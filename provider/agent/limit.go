@@ -14,7 +14,7 @@ const (
 	maxWorkerStreams = 256              // open at once for one lease
 	maxBlobStreams   = 4                // open at once for one lease
 	maxUnknown       = 32               // streams of one publisher that have not said for which lease they are
-	maxIntakes       = 16               // blob streams that move bytes at once, in all
+	maxIntakes       = 8                // blob streams that move bytes at once, in all
 	maxMatches       = 1024             // announcements remembered
 	maxLeaseFrame    = 128 << 10        // bytes of a message on a lease stream
 	maxEnded         = 1000             // leases of the past that are kept

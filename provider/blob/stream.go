@@ -136,7 +136,7 @@ func (s *sender) chunks(hashes []types.Hash, indexes []uint32, heard <-chan stru
 		if err != nil {
 			return err
 		}
-		if err := s.write(&protocol.Chunk{Data: data}); err != nil {
+		if err := protocol.WriteChunk(s.w, data); err != nil {
 			return err
 		}
 		s.sent += uint64(len(data))
@@ -251,26 +251,32 @@ func (r *receiver) window(hashes []types.Hash) error {
 func (r *receiver) chunks(hashes []types.Hash, indexes []uint32) (refused, broken error) {
 	g, failed := errgroup.WithContext(context.Background())
 	g.SetLimit(putters)
+	spare := make(chan []byte, putters+1)
+	for range putters + 1 {
+		spare <- nil
+	}
 	for _, index := range indexes {
 		if failed.Err() != nil {
 			break
 		}
-		chunk, err := protocol.Read[protocol.Chunk](r.r)
+		buf := <-spare
+		data, err := protocol.ReadChunk(r.r, buf)
 		if err != nil {
 			g.Wait() // what came before the end is kept, whatever the end was
 			return nil, ended(err)
 		}
-		r.came += uint64(len(chunk.Data))
+		r.came += uint64(len(data))
 		if r.intake.Limit > 0 && r.came > r.intake.Limit {
 			g.Wait()
 			return fmt.Errorf("%w: %d bytes", ErrLimit, r.intake.Limit), nil
 		}
 		g.Go(func() error {
+			defer func() { spare <- data[:0] }()
 			want := hashes[index]
-			if got := HashOf(chunk.Data); got != want {
+			if got := HashOf(data); got != want {
 				return fmt.Errorf("%w: announced as %s", ErrDamaged, want)
 			}
-			return r.store.put(want, chunk.Data)
+			return r.store.put(want, data)
 		})
 	}
 	return g.Wait(), nil
