@@ -19,7 +19,7 @@ const maxRequest = 4 << 20
 // Server answers at a unix socket.
 type Server struct {
 	http *http.Server
-	done chan error
+	done chan struct{} // closed when nothing is served any more
 	path string
 }
 
@@ -48,8 +48,13 @@ func Serve(path string, service Service, log *slog.Logger) (*Server, error) {
 	mux.HandleFunc("GET /v1/jobs/{id}/events", h.events)
 	mux.HandleFunc("GET /v1/jobs/{id}/logs", h.logs)
 	mux.HandleFunc("GET /v1/network", h.network)
-	s := &Server{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}, done: make(chan error, 1), path: path}
-	go func() { s.done <- s.http.Serve(listener) }()
+	s := &Server{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}, done: make(chan struct{}), path: path}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("api stopped", "err", err)
+		}
+	}()
 	return s, nil
 }
 
