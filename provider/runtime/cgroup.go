@@ -128,6 +128,13 @@ func (h hierarchy) kill(ctx context.Context, cgroup string) error {
 	}
 }
 
+// removeEmpty removes a cgroup's folders where nothing is in them.
+func (h hierarchy) removeEmpty(cgroup string) {
+	for _, dir := range h.folders(cgroup) {
+		unix.Rmdir(dir)
+	}
+}
+
 // frozen reads whether the container is frozen.
 func (h hierarchy) frozen(cgroup string) bool {
 	p := h.paths(cgroup)

@@ -178,7 +178,10 @@ func (r *Runc) Start(ctx context.Context, s Spec) error {
 	}
 	defer unlock()
 	bundle := r.bundle(s.ID)
-	if err := os.Mkdir(bundle, 0o700); errors.Is(err, fs.ErrExist) {
+	r.mu.Lock() // against the last Remove, which takes the label's cgroup away
+	err = os.Mkdir(bundle, 0o700)
+	r.mu.Unlock()
+	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, s.ID)
 	} else if err != nil {
 		return fmt.Errorf("start %s: %w", s.ID, err)
@@ -328,6 +331,11 @@ func (r *Runc) remove(ctx context.Context, id string) error {
 	r.forget(id)
 	if err := os.RemoveAll(bundle); err != nil {
 		return fmt.Errorf("remove %s: %w", id, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if left, err := os.ReadDir(filepath.Dir(bundle)); err == nil && len(left) == 0 {
+		r.hierarchy.removeEmpty("/zennet/" + r.cfg.Label)
 	}
 	return nil
 }

@@ -79,8 +79,14 @@ func (s *suite) lifecycle(t *testing.T) {
 func gone(t *testing.T, paths meter.Paths) {
 	t.Helper()
 	for _, dir := range append([]string{paths.V2}, values(paths.V1)...) {
-		if _, err := os.Stat(dir); dir != "" && !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("cgroup %s is left", dir)
+		if dir == "" {
+			continue
+		}
+		// The label's cgroup, too, goes with its last container.
+		for _, dir := range []string{dir, filepath.Dir(dir)} {
+			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("cgroup %s is left", dir)
+			}
 		}
 	}
 }
