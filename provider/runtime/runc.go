@@ -65,8 +65,8 @@ type Runc struct {
 // stopTime bounds how long the end of a container may take.
 const stopTime = 20 * time.Second
 
-// NewRunc opens the runtime's folder. It starts and removes nothing: call List
-// for what an earlier process left. ErrHost says what the machine lacks.
+// NewRunc opens the runtime's folder. It starts and removes no container: call
+// List for what an earlier process left. ErrHost says what the machine lacks.
 func NewRunc(cfg Config) (*Runc, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("%w: only root can make them", ErrHost)
@@ -93,6 +93,7 @@ func NewRunc(cfg Config) (*Runc, error) {
 		return nil, err
 	}
 	r.cfg = cfg
+	r.removeLabel()
 	if r.worker, err = copyWorker(cfg.Worker, cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -332,12 +333,17 @@ func (r *Runc) remove(ctx context.Context, id string) error {
 	if err := os.RemoveAll(bundle); err != nil {
 		return fmt.Errorf("remove %s: %w", id, err)
 	}
+	r.removeLabel()
+	return nil
+}
+
+// removeLabel removes the label's cgroup where there is no container.
+func (r *Runc) removeLabel() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if left, err := os.ReadDir(filepath.Dir(bundle)); err == nil && len(left) == 0 {
+	if left, err := os.ReadDir(filepath.Join(r.cfg.Dir, "bundles")); err == nil && len(left) == 0 {
 		r.hierarchy.removeEmpty("/zennet/" + r.cfg.Label)
 	}
-	return nil
 }
 
 // List returns the IDs of the containers in this runtime's folder, sorted: also
