@@ -367,7 +367,7 @@ func (q *request) choose() {
 	if len(q.offers) == 0 || want <= 0 || q.broke != nil || time.Since(q.first) < q.m.cfg.Gather && len(q.offers) < maxOffers {
 		return
 	}
-	held := q.m.held(q.Job)
+	held := q.m.held(q.Job, q.pending)
 	for ; want > 0; want-- {
 		i := q.best(held, want)
 		if i < 0 {
@@ -463,13 +463,17 @@ func (q *request) best(held map[types.Address]int, want int) int {
 	return -1
 }
 
-// held counts a job's live leases by provider.
-func (m *Market) held(job string) map[types.Address]int {
+// held counts a job's live leases by provider, with those that are being
+// negotiated.
+func (m *Market) held(job string, pending map[*session]bool) map[types.Address]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := map[types.Address]int{}
+	for s := range pending {
+		out[s.provider]++
+	}
 	for _, s := range m.sessions {
-		if v := s.view.Load(); s.job == job && v.phase != contract.Closing {
+		if v := s.view.Load(); s.job == job && !pending[s] && v.phase != contract.Closing && !v.phase.Ended() {
 			out[s.provider]++
 		}
 	}

@@ -241,6 +241,7 @@ func (r *providerRun) resume(m *protocol.Resume) error {
 		}
 		r.s.usageAt = r.now
 		if r.s.Phase == Suspended && !r.s.Frozen {
+			r.s.Reason = ""
 			r.to(Active)
 		}
 	}

@@ -80,6 +80,10 @@ func (m Publisher) Restore(rec PublisherRecord, now int64) (PublisherState, []Ef
 	case Ready, Active, Suspended:
 		r.s.Phase, r.s.Reason = Suspended, "restarted"
 	case Closing:
+		if !rec.Lost {
+			r.s.byeAt = now // BYE is said again when the provider resumes
+		}
+		r.s.Reason = rec.Reason
 		r.do(AwaitSettlement{rec.Channel})
 		return r.s, r.out, nil
 	default:

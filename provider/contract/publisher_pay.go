@@ -76,7 +76,11 @@ func (r *publisherRun) pay() error {
 	}
 	paid, err := r.payment(u)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPeer, err)
+		// Only where this key signed beyond its own cap elsewhere.
+		if r.serving() {
+			r.bye("no voucher is possible: " + err.Error())
+		}
+		return r.err
 	}
 	rec.Report, rec.Paid = &u, &paid
 	r.do(SavePayment{u, paid, *rec})

@@ -200,6 +200,7 @@ func (r *publisherRun) resume(m *protocol.Resume) error {
 		return r.stray(m)
 	}
 	if rec.Lost || r.s.Phase == Closing && r.s.byeAt == 0 {
+		r.tellOpened()
 		r.send(&protocol.Drop{Reason: "the lease was given up: " + r.s.Reason})
 		return nil
 	}
@@ -214,14 +215,14 @@ func (r *publisherRun) resume(m *protocol.Resume) error {
 		r.send(r.signed())
 		return nil
 	case Confirmed:
-		r.send(r.signed())
-		opened := r.s.opened
-		r.send(&opened)
+		r.tellOpened()
 		return nil
 	case Closing:
+		r.tellOpened()
 		r.send(&protocol.Bye{Reason: r.s.Reason})
 	case Suspended:
 		if !r.s.Frozen {
+			r.s.Reason = ""
 			r.to(Active)
 		}
 	}
@@ -229,6 +230,16 @@ func (r *publisherRun) resume(m *protocol.Resume) error {
 		return r.usage(m.Usage)
 	}
 	return nil
+}
+
+// tellOpened says again where the channel is to a provider that may not know: a
+// lease that ends then still needs its CLOSE.
+func (r *publisherRun) tellOpened() {
+	if r.s.Record.Report == nil {
+		opened := r.s.opened
+		r.send(r.signed())
+		r.send(&opened)
+	}
 }
 
 // adopt takes back a voucher that this side signed and no longer knows.

@@ -178,7 +178,12 @@ func (s *sim) at() At { return At(s.now) }
 // run goes on for some virtual time, or until both sides have ended.
 func (s *sim) run(d int64) {
 	end := s.now + d
-	for {
+	for last, ticks := s.now, 0; ; ticks++ {
+		if s.now != last {
+			last, ticks = s.now, 0
+		} else if ticks > 10_000 {
+			s.t.Fatalf("nothing moves the clock on at %d: A %s until %d, B %s until %d", s.now, s.a.state.Phase, s.a.due(), s.b.state.Phase, s.b.due())
+		}
 		next := end
 		if len(s.queue) > 0 {
 			next = min(next, s.queue[0].at)

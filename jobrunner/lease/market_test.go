@@ -1,0 +1,633 @@
+package lease
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/peer"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// TestMain lets many tests wait side by side: they sleep more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// bench is a publisher's place, without a market yet.
+type bench struct {
+	t       testing.TB
+	key     types.PrivateKey
+	host    host.Host
+	ledger  *testLedger
+	journal *testJournal
+	market  *Market
+	life    time.Duration
+}
+
+const testBudget = 5 * types.XEN
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{t: t, key: newKey(t, 1), journal: newTestJournal(testBudget), life: time.Minute}
+	b.ledger = newTestLedger(t, b.key)
+	b.host = b.newHost(loopback)
+	return b
+}
+
+const loopback = "/ip4/127.0.0.1/tcp/0"
+
+func (b *bench) newHost(listen string) host.Host {
+	b.t.Helper()
+	h, err := peer.New(b.key, []string{listen})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// open opens the market, as after every start.
+func (b *bench) open() *Market {
+	b.t.Helper()
+	m, err := Open(Config{Key: b.key, Host: b.host, Ledger: b.ledger.client(), Journal: b.journal, Params: testParams(),
+		Interval: time.Second, Grace: time.Second, Gather: 100 * time.Millisecond, Service: 10 * time.Second, Lifetime: b.life,
+		Log: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.market = m
+	b.t.Cleanup(func() { m.Close() })
+	return m
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", bytes.TrimSpace(p))
+	return len(p), nil
+}
+
+// restart closes the market as a kill does and opens it again at the same place.
+func (b *bench) restart() *Market {
+	b.t.Helper()
+	listen := peer.Addrs(b.host)[0]
+	b.market.Close()
+	b.host.Close()
+	b.journal.revive()
+	b.host = b.newHost(listen)
+	return b.open()
+}
+
+func (b *bench) request(count int) Request {
+	return Request{Job: "job", Count: count, Budget: testBudget, Since: b.journal.job.Since, Seconds: 60, Deadline: time.Now().Add(20 * time.Second),
+		Spec: protocol.Spec{MilliCPU: 1000, Memory: 64 << 20, Disk: 64 << 20, Pids: 64, Image: "host", Programs: []string{"gmx"}}}
+}
+
+func (b *bench) context(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	b.t.Cleanup(cancel)
+	return ctx
+}
+
+// acquire leases what must be had.
+func (b *bench) acquire(r Request) []*Lease {
+	b.t.Helper()
+	var got []*Lease
+	if err := b.market.Acquire(b.context(30*time.Second), r, func(l *Lease) { got = append(got, l) }); err != nil {
+		b.t.Fatal(err)
+	}
+	if len(got) != r.Count {
+		b.t.Fatalf("%d leases, asked for %d", len(got), r.Count)
+	}
+	return got
+}
+
+// until waits for something that the ledger's blocks give time for.
+func (b *bench) until(d time.Duration, what string, done func() bool) {
+	b.t.Helper()
+	ctx := b.context(d)
+	for !done() {
+		select {
+		case <-ctx.Done():
+			b.t.Fatalf("%s: not within %v", what, d)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// settled checks a lease that must be settled: once, for its best voucher, and
+// for what the agreed counters cost.
+func (b *bench) settled(id types.Hash) journal.Lease {
+	b.t.Helper()
+	l := b.journal.lease(id)
+	ends := b.ledger.settlements(l.Channel)
+	if l.State != journal.LeaseSettled || len(ends) != 1 {
+		b.t.Fatalf("lease %s is %s, %d settlements", id.Short(), l.State, len(ends))
+	}
+	claim := types.Amount(0)
+	if c := ends[0].Tx.Body.Close; c != nil {
+		claim = c.Claim
+	}
+	if l.Claim != claim || l.CloseTx != ends[0].Tx.ID() {
+		b.t.Errorf("journal: claim %d by %s, ledger: %d by %s", l.Claim, l.CloseTx.Short(), claim, ends[0].Tx.ID().Short())
+	}
+	if claim > 0 {
+		bill, err := l.Contract.Terms.Rates.Bill(l.LastPaid.Agreed)
+		if unsent := b.journal.failed() && claim < l.Paid(); err != nil || bill != l.Paid() || bill != claim && !unsent {
+			b.t.Errorf("claim %d, voucher %d, the agreed counters cost %d (%v)", claim, l.Paid(), bill, err)
+		}
+	}
+	return l
+}
+
+// One lease from announcement to receipt: staged, paid by the interval, settled
+// once, and the sum of the journal's costs is what the publisher paid.
+func TestOneLease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	if l.Provider() != p.key.Address() || l.Programs()["gmx"] != "2022.5" || l.Job() != "job" {
+		t.Errorf("lease of %s with %v for %s", l.Provider(), l.Programs(), l.Job())
+	}
+	data := []byte("some input")
+	hash := types.Hash(sha256.Sum256(data))
+	get := func(types.Hash) ([]byte, error) { return data, nil }
+	for range 2 {
+		if err := l.Stage(b.context(5*time.Second), []types.Hash{hash}, get); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if back, err := p.blobs.Get(hash); err != nil || !bytes.Equal(back, data) {
+		t.Errorf("staged %q (%v)", back, err)
+	}
+	w, err := l.Worker(b.context(5 * time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protocol.WriteMessage(w, &protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := protocol.Read[protocol.Greeting](w); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	b.until(10*time.Second, "two payments", func() bool { p := b.journal.lease(l.ID()).LastPaid; return p != nil && p.Voucher.Seq >= 2 })
+	if bill, paid := l.Spent(); bill == 0 || bill != paid || l.Frozen() {
+		t.Errorf("bill %d, paid %d, frozen %v", bill, paid, l.Frozen())
+	}
+	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(l.Err(), ErrEnded) {
+		t.Errorf("lease ended with %v", l.Err())
+	}
+	kept := b.settled(l.ID())
+	if kept.Verdict != chain.VerdictOK || kept.ReceiptTx.IsZero() {
+		t.Errorf("verdict %q, receipt %s", kept.Verdict, kept.ReceiptTx.Short())
+	}
+	b.balanced()
+	if got := len(b.ledger.state.Announcements()); got != 0 {
+		t.Logf("%d announcements left to expire", got)
+	}
+}
+
+// balanced checks the books once all is settled: the journal's costs are what the
+// publisher's account lost, up to what an unlucky announcement cost.
+func (b *bench) balanced() {
+	b.t.Helper()
+	b.journal.mu.Lock()
+	sum := cost(b.journal.leases)
+	b.journal.mu.Unlock()
+	if lost := b.ledger.spent(b.key.Address()); lost != sum {
+		b.t.Errorf("the account lost %d, the journal says %d", lost, sum)
+	}
+	if s := b.ledger.supply(); s.Deposits != 0 {
+		b.t.Errorf("%s still locked", s.Deposits)
+	}
+}
+
+// Containers are spread over distinct providers before the cheapest is taken
+// twice; denied ones are never taken, avoided ones last.
+func TestChoice(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var sellers []*seller
+	for i := range byte(3) {
+		p := newSeller(t, b.ledger, 2+i)
+		sellers = append(sellers, p)
+	}
+	b.open()
+	r := b.request(3)
+	r.MinProviders = 2
+	r.Deny = []types.Address{sellers[0].key.Address()}
+	count := map[types.Address]int{}
+	leases := b.acquire(r)
+	for _, l := range leases {
+		count[l.Provider()]++
+	}
+	if len(count) != 2 || count[r.Deny[0]] > 0 {
+		t.Errorf("leases with %v", count)
+	}
+	var wg sync.WaitGroup
+	for _, l := range leases {
+		wg.Go(func() {
+			if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	b.balanced()
+}
+
+// The order of offers, without a network.
+func TestBest(t *testing.T) {
+	a, c, d := newKey(t, 2).Address(), newKey(t, 3).Address(), newKey(t, 4).Address()
+	offerOf := func(p types.Address, rate types.Amount, wall uint64) offer {
+		return offer{&session{provider: p}, protocol.Capabilities{MaxRate: rate, Benchmarks: []protocol.Benchmark{{Name: "float", WallNS: wall}}}}
+	}
+	for name, x := range map[string]struct {
+		q    *request
+		held map[types.Address]int
+		want int
+		best int
+	}{
+		"cheapest":                {&request{offers: []offer{offerOf(a, 9, 100), offerOf(c, 7, 100), offerOf(d, 8, 100)}}, nil, 1, 1},
+		"for the work it does":    {&request{offers: []offer{offerOf(a, 9, 50), offerOf(c, 7, 100)}}, nil, 1, 0},
+		"spread":                  {&request{offers: []offer{offerOf(a, 1, 100), offerOf(c, 7, 100)}}, map[types.Address]int{a: 1}, 1, 1},
+		"avoided last":            {&request{Request: Request{Avoid: []types.Address{a}}, offers: []offer{offerOf(a, 1, 100), offerOf(c, 7, 100)}}, map[types.Address]int{c: 3}, 1, 1},
+		"avoided, nobody else":    {&request{Request: Request{Avoid: []types.Address{a}}, offers: []offer{offerOf(a, 1, 100)}}, nil, 1, 0},
+		"kept for other ones":     {&request{Request: Request{MinProviders: 2}, offers: []offer{offerOf(a, 1, 100)}}, map[types.Address]int{a: 1}, 1, -1},
+		"more than distinct ones": {&request{Request: Request{MinProviders: 2}, offers: []offer{offerOf(a, 1, 100)}}, map[types.Address]int{a: 1}, 2, 0},
+	} {
+		if got := x.q.best(x.held, x.want); got != x.best {
+			t.Errorf("%s: took %d, want %d", name, got, x.best)
+		}
+	}
+}
+
+// What cannot be had is said in a sentence, and nothing but fees is spent.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Request, *seller)
+		kind   error
+		words  []string
+	}{
+		"nobody there": {func(r *Request, p *seller) { p.vanish() }, ErrNoOffers, []string{"1 cpu", "gmx", "no provider answered"}},
+		"denied":       {func(r *Request, p *seller) { r.Deny = []types.Address{p.key.Address()} }, ErrNoOffers, []string{"1 providers answered", "denied"}},
+		"no program":   {func(r *Request, p *seller) { r.Spec.Programs = []string{"lammps"} }, ErrNoOffers, []string{"has no lammps"}},
+		"too dear":     {func(r *Request, p *seller) { r.MaxRate = p.caps.MaxRate / 2 }, ErrNoOffers, []string{"at most", "no agreement"}},
+		"min":          {func(r *Request, p *seller) { r.MinProviders = 2 }, ErrNoOffers, []string{"fewer than providers.min"}},
+		"no budget":    {func(r *Request, p *seller) { r.Budget = 1 }, ErrNotAffordable, []string{"0.000000001 XEN"}},
+		"small budget": {func(r *Request, p *seller) { r.Budget = 200_000 }, ErrNotAffordable, []string{"deposit", "budget"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			p := newSeller(t, b.ledger, 2)
+			r := b.request(2)
+			r.Deadline = time.Now().Add(1500 * time.Millisecond)
+			if name != "min" {
+				r.Count = 1
+			}
+			c.change(&r, p)
+			b.open()
+			var got []*Lease
+			err := b.market.Acquire(b.context(20*time.Second), r, func(l *Lease) { got = append(got, l) })
+			if name != "min" && len(got) > 0 {
+				t.Errorf("got a lease with %s", got[0].Provider())
+			}
+			for _, l := range got {
+				if err := l.Close(b.context(10*time.Second), "not wanted"); err != nil {
+					t.Error(err)
+				}
+			}
+			if !errors.Is(err, c.kind) {
+				t.Fatalf("got %v, want %v", err, c.kind)
+			}
+			for _, w := range c.words {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q does not say %q", err, w)
+				}
+			}
+			b.until(10*time.Second, "nothing locked", func() bool { return b.ledger.supply().Deposits == 0 })
+			if lost := b.ledger.spent(b.key.Address()); lost > 2*types.XEN/1000 {
+				t.Errorf("%s spent", lost)
+			}
+		})
+	}
+}
+
+// A provider that vanishes is declared lost interval + 2 graces after its last
+// frame, in the journal first; its channel is refunded after expiry.
+func TestVanishedProvider(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.life = 18 * time.Second
+	p := newSeller(t, b.ledger, 2)
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	b.until(10*time.Second, "a payment", func() bool { return b.journal.lease(l.ID()).LastPaid != nil })
+	begin := time.Now()
+	p.vanish()
+	select {
+	case <-l.Done():
+	case <-b.context(10 * time.Second).Done():
+		t.Fatal("not noticed")
+	}
+	if took := time.Since(begin); took < time.Second || took > 5*time.Second {
+		t.Errorf("declared lost after %v, want about 3 s", took)
+	}
+	if !errors.Is(l.Err(), ErrLost) {
+		t.Errorf("ended with %v", l.Err())
+	}
+	if got := b.journal.lease(l.ID()).State; got != journal.LeaseLost {
+		t.Errorf("journal says %s", got)
+	}
+	if err := l.Close(b.context(40*time.Second), "lost"); err != nil {
+		t.Fatal(err)
+	}
+	kept := b.settled(l.ID())
+	if kept.Claim != 0 || kept.Verdict != chain.VerdictLost {
+		t.Errorf("claim %d, verdict %s", kept.Claim, kept.Verdict)
+	}
+	b.balanced()
+}
+
+// A provider that reports three times what was used gets little more than what
+// was used, three strikes, and a receipt that says so.
+func TestLyingProvider(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	p.lie = 300
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	select {
+	case <-l.Done():
+	case <-b.context(20 * time.Second).Done():
+		t.Fatal("never ended")
+	}
+	if err := l.Close(b.context(10*time.Second), ""); err != nil {
+		t.Fatal(err)
+	}
+	kept := b.settled(l.ID())
+	sold := p.byContract(l.ID())
+	answer := make(chan uint64, 1)
+	sold.post(func() { answer <- sold.used })
+	worth := types.Amount(<-answer * perSecond / 1e9)
+	reports := types.Amount(kept.LastUsage.Seq)
+	if most := worth + (reports+1)*perSecond/2; kept.Claim > most || kept.Verdict != chain.VerdictDispute {
+		t.Errorf("claim %d for work of %d, at most %d; verdict %s", kept.Claim, worth, most, kept.Verdict)
+	}
+	b.balanced()
+}
+
+// A provider that closes twice, and with a forged voucher, gets its due once.
+func TestDoubleClaim(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	p.closeTwice = true
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	b.until(10*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
+	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(l.ID())
+	b.balanced()
+}
+
+// A link that breaks is redialled and resumed within the grace; service, readings
+// and payments go on.
+func TestLinkCutAndResumed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	for range 2 {
+		_, before := l.Spent()
+		for _, c := range p.host.Network().Conns() {
+			c.Close()
+		}
+		b.until(10*time.Second, "payments after the cut", func() bool { _, paid := l.Spent(); return paid > before+perSecond })
+	}
+	if l.Err() != nil {
+		t.Fatalf("lease ended: %v", l.Err())
+	}
+	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(l.ID())
+	b.balanced()
+}
+
+// A publisher that dies while a lease runs goes on with it: same container, same
+// channel, no voucher lower than before.
+func TestRestartWithLiveLease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	b.open()
+	l := b.acquire(b.request(1))[0]
+	b.until(10*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
+	before := b.journal.lease(l.ID()).Paid()
+	m := b.restart()
+	// The provider redials before the journal is read: it is not dropped.
+	time.Sleep(300 * time.Millisecond)
+	var back []*Lease
+	if err := m.Recover(b.context(10*time.Second), func(l *Lease) { back = append(back, l) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(back) != 1 || back[0].ID() != l.ID() || back[0].Provider() != p.key.Address() || back[0].Programs()["gmx"] != "2022.5" {
+		t.Fatalf("recovered %d leases", len(back))
+	}
+	b.until(10*time.Second, "payments go on", func() bool { return b.journal.lease(l.ID()).Paid() > before+perSecond/2 })
+	if err := back[0].Close(b.context(10*time.Second), "done"); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(p.funded()); got != 1 {
+		t.Errorf("%d channels were opened", got)
+	}
+	b.settled(l.ID())
+	b.balanced()
+}
+
+// The publisher dies at every write of its journal, just before and just after
+// it. After the restart no money stays locked, nothing is paid twice, and the
+// ledger and the journal agree.
+func TestCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	// The writes of a short lease: OPEN, confirmed, ready, a payment an interval,
+	// closing, the final payment, closed, the receipt.
+	for n := 1; n <= 10; n++ {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d-%v", n, after), func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t)
+				b.life = 18 * time.Second
+				newSeller(t, b.ledger, 2)
+				b.journal.failAt, b.journal.after = n, after
+				b.open()
+				ctx, cancel := context.WithCancel(b.context(30 * time.Second))
+				lived := make(chan error, 1)
+				go func() {
+					lived <- b.market.Acquire(ctx, b.request(1), func(l *Lease) {
+						go func() {
+							select {
+							case <-time.After(1500 * time.Millisecond):
+								l.Close(ctx, "done")
+							case <-b.journal.died:
+							}
+						}()
+					})
+				}()
+				select {
+				case <-b.journal.died:
+				case <-time.After(8 * time.Second):
+					t.Logf("only %d writes", b.journal.writes)
+				}
+				cancel()
+				<-lived
+				m := b.restart()
+				err := m.Recover(b.context(40*time.Second), func(l *Lease) {
+					go l.Close(b.context(40*time.Second), "recovered")
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.until(40*time.Second, "everything settled", func() bool {
+					live, err := b.journal.Leases("", true)
+					return err == nil && len(live) == 0 && b.ledger.supply().Deposits == 0
+				})
+				b.journal.mu.Lock()
+				leases := b.journal.order
+				b.journal.mu.Unlock()
+				for _, id := range leases {
+					if b.journal.lease(id).State == journal.LeaseSettled {
+						b.settled(id)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The budget holds at every moment, deposits and top-ups included; when it is
+// spent, leases wind down in order.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := newSeller(t, b.ledger, 2)
+	p.caps.Slots = 8
+	const budget = 1_500_000
+	b.journal.job.Budget = budget
+	b.journal.audit = func(leases map[types.Hash]journal.Lease) {
+		if sum := cost(leases); sum > budget {
+			t.Errorf("%d of a budget of %d", sum, budget)
+		}
+	}
+	b.open()
+	r := b.request(8)
+	r.Budget = budget
+	var mu sync.Mutex
+	var got []*Lease
+	err := b.market.Acquire(b.context(30*time.Second), r, func(l *Lease) {
+		mu.Lock()
+		got = append(got, l)
+		mu.Unlock()
+	})
+	if !errors.Is(err, ErrNotAffordable) || len(got) == 0 {
+		t.Fatalf("%d leases, %v", len(got), err)
+	}
+	for _, l := range got {
+		select {
+		case <-l.Done(): // no top-up was possible any more
+		case <-b.context(40 * time.Second).Done():
+			t.Fatal("a lease goes on without money")
+		}
+		if err := l.Close(b.context(20*time.Second), "spent"); err != nil {
+			t.Error(err)
+		}
+		b.settled(l.ID())
+	}
+	if lost := b.ledger.spent(b.key.Address()); lost > budget {
+		t.Errorf("the account lost %d, the budget was %d", lost, budget)
+	}
+}
+
+// Strangers get nothing: a lease resumed by another peer, an offer for no
+// announcement, a first frame that is neither.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	newSeller(t, b.ledger, 2)
+	m := b.open()
+	if err := m.Recover(b.context(5*time.Second), nil); err != nil {
+		t.Fatal(err)
+	}
+	l := b.acquire(b.request(1))[0]
+	other, err := peer.New(newKey(t, 9), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := peer.Dial(b.context(5*time.Second), other, b.key.Address(), peer.Addrs(b.host)); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(first protocol.Message) (protocol.Message, error) {
+		s, err := peer.Open(b.context(5*time.Second), other, b.key.Address(), peer.LeaseProtocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.SetDeadline(time.Now().Add(5 * time.Second))
+		if err := protocol.WriteMessage(s, first); err != nil {
+			t.Fatal(err)
+		}
+		return protocol.ReadMessage(s)
+	}
+	if m, err := ask(&protocol.Resume{Contract: l.ID()}); err != nil {
+		t.Error(err)
+	} else if _, dropped := m.(*protocol.Drop); !dropped {
+		t.Errorf("another's lease was resumed: %T", m)
+	}
+	if m, err := ask(&protocol.Capabilities{Announcement: types.Hash{1}, Cores: 1, Memory: 1, Slots: 1}); err != nil {
+		t.Error(err)
+	} else if _, no := m.(*protocol.Reject); !no {
+		t.Errorf("an offer for nothing was taken: %T", m)
+	}
+	if m, err := ask(&protocol.Bye{}); err == nil {
+		t.Errorf("a stream that begins with BYE was answered: %T", m)
+	}
+	if l.Err() != nil {
+		t.Errorf("the lease ended: %v", l.Err())
+	}
+	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+		t.Fatal(err)
+	}
+}
