@@ -89,6 +89,13 @@ func (a *acquirer) found() {
 	a.ever = true
 }
 
+// refuseFrom takes nothing more from a provider, for this run.
+func (a *acquirer) refuseFrom(p types.Address) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deny = append(a.deny, p)
+}
+
 // words is why the market gave nothing, last.
 func (a *acquirer) words() string {
 	a.mu.Lock()
@@ -189,9 +196,7 @@ func (a *acquirer) refuse(err error, failures int) {
 // job's other leases have.
 func (a *acquirer) take(l Lease) {
 	if err := a.run.agree(l); err != nil {
-		a.mu.Lock()
-		a.deny = append(a.deny, l.Provider())
-		a.mu.Unlock()
+		a.refuseFrom(l.Provider())
 		a.run.settle(l, err.Error(), false)
 		return
 	}

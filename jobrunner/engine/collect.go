@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
@@ -15,18 +17,32 @@ import (
 	"github.com/zennet/zennet/provider/worker/client"
 )
 
+// maxFetches is how often an attempt's results are fetched over a link that
+// breaks, before they are called lost.
+const maxFetches = 8
+
 // collect brings an ended attempt's logs and files here, verifies them, and tells
 // how it ended: a success once it is journalled, a failure at once.
 func (s *slot) collect(c *client.Client, w *work) {
+	defer s.giveBack(w)
 	x := w.exit
 	fresh, err := s.gather(c, w)
 	var wrong *mismatch
+	var broken *linkError
 	switch {
 	case errors.As(err, &wrong):
-		w.settled = true
-		s.run.failed(s, w, protocol.ClassProvider, err.Error(), x)
-	case err != nil && (c.Err() != nil || s.ctx.Err() != nil):
-		// The connection is gone, the results are not: the next one tells of them again.
+		s.blame(fmt.Errorf("the results of task %s are not what was told: %w", s.run.graph.Tasks[w.at.Task].Name, err))
+	case errors.As(err, &broken):
+		// The link is gone, the results are not: they are fetched again.
+		if w.fetches++; w.fetches > maxFetches {
+			s.blame(fmt.Errorf("the results of task %s cannot be fetched: %w", s.run.graph.Tasks[w.at.Task].Name, err))
+			return
+		}
+		select {
+		case <-time.After(connectPause << min(w.fetches, 5)):
+		case <-c.Done():
+		case <-s.ctx.Done():
+		}
 	case err != nil:
 		w.settled = true
 		s.run.failed(s, w, protocol.ClassCollect, err.Error(), x)
@@ -38,19 +54,32 @@ func (s *slot) collect(c *client.Client, w *work) {
 		}
 		s.run.tell(note{event: s.run.exitEvent(w, x), ended: e})
 	default:
-		e := ended{End: s.end(w, x), sync: fresh}
-		e.State, e.Tree = journal.TaskDone, x.Tree
-		told := make(chan struct{})
-		s.run.commit.add(e, func(err error) {
-			defer close(told)
-			if err == nil || errors.Is(err, journal.ErrOrder) {
-				w.settled = true
-				s.run.tell(note{event: s.run.exitEvent(w, x), ended: &e})
-			}
-		})
-		<-told
+		s.succeed(w, fresh)
 	}
-	s.giveBack(w)
+}
+
+// blame ends the use of a container whose results cannot be had or are false:
+// what it runs is lost, and runs elsewhere.
+func (s *slot) blame(err error) {
+	select {
+	case s.guilt <- err:
+	default:
+	}
+}
+
+// succeed journals a success and then tells of it.
+func (s *slot) succeed(w *work, fresh bool) {
+	e := ended{End: s.end(w, w.exit), sync: fresh}
+	e.State, e.Tree = journal.TaskDone, w.exit.Tree
+	told := make(chan struct{})
+	s.run.commit.add(e, func(err error) {
+		defer close(told)
+		if err == nil || errors.Is(err, journal.ErrOrder) {
+			w.settled = true
+			s.run.tell(note{event: s.run.exitEvent(w, w.exit), ended: &e})
+		}
+	})
+	<-told
 }
 
 func (r *run) exitEvent(w *work, x *protocol.Exited) schedule.Exited {
@@ -59,6 +88,9 @@ func (r *run) exitEvent(w *work, x *protocol.Exited) schedule.Exited {
 
 // mismatch says that what came is not what was announced by hash.
 type mismatch struct{ error }
+
+// linkError says that nothing came, or not all.
+type linkError struct{ error }
 
 // gather stores an attempt's logs and files; fresh says that new blobs came.
 func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
@@ -81,7 +113,7 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	if len(data) == 0 {
 		var buf bytes.Buffer
 		if err := c.Fetch(s.ctx, w.id, protocol.FetchManifest, "", 0, []types.Hash{x.Tree}, &buf); err != nil {
-			return false, s.fetchError("manifest", err)
+			return false, fetchError("manifest", err)
 		}
 		data = buf.Bytes()
 	}
@@ -105,7 +137,7 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	if !store.Has(x.Tree) {
 		fresh = true
 		if _, err := store.Put(data); err != nil {
-			return fresh, fmt.Errorf("keep its files: %w", err)
+			return fresh, fmt.Errorf("%w: %w", errKeep, err)
 		}
 	}
 	return fresh, nil
@@ -126,7 +158,7 @@ func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool
 		if carried {
 			_, err = out.Write(w.exit.Inline[i])
 		} else if err = c.Fetch(s.ctx, w.id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
-			err = s.fetchError(f.Path, err)
+			err = fetchError(f.Path, err)
 		}
 		if err = errors.Join(err, out.close(err == nil)); err != nil {
 			return fresh, err
@@ -144,11 +176,20 @@ func (s *slot) has(hashes []types.Hash) bool {
 	return true
 }
 
-func (s *slot) fetchError(what string, err error) error {
-	if errors.Is(err, client.ErrHash) {
+// fetchError sorts the errors of a fetch: the provider's fault, the worker's word,
+// this machine's disk, or the link.
+func fetchError(what string, err error) error {
+	var ours *mismatch
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &ours):
+		return err
+	case errors.Is(err, client.ErrHash):
 		return &mismatch{fmt.Errorf("%s: %w", what, err)}
+	case errors.Is(err, client.ErrWorker), errors.Is(err, errKeep), errors.As(err, &disk):
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("fetch %s: %w", what, err)
+	return &linkError{fmt.Errorf("%s: %w", what, err)}
 }
 
 // log1 writes one of an attempt's streams to the results' folder.
@@ -168,11 +209,14 @@ func (s *slot) log1(c *client.Client, id string, what uint8, name string, st pro
 	}
 	return s.run.paper.write(at, func(w io.Writer) error {
 		if err := c.Fetch(s.ctx, id, what, "", st.Size, []types.Hash{st.Hash}, w); err != nil {
-			return s.fetchError(name, err)
+			return fetchError(name, err)
 		}
 		return nil
 	})
 }
+
+// errKeep says that this machine cannot store results.
+var errKeep = errors.New("its files cannot be kept")
 
 // chunkWriter cuts what is written into chunks and stores those, checking hashes.
 type chunkWriter struct {
@@ -203,7 +247,7 @@ func (w *chunkWriter) flush() error {
 		return &mismatch{fmt.Errorf("a chunk does not have the hash that was told")}
 	}
 	if _, err := w.store.Put(w.buf); err != nil {
-		return fmt.Errorf("keep its files: %w", err)
+		return fmt.Errorf("%w: %w", errKeep, err)
 	}
 	w.buf, w.want = w.buf[:0], w.want[1:]
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -512,5 +514,66 @@ func TestChangedInputs(t *testing.T) {
 	}
 	if err := l.journal.Check(); err != nil || len(l.market.live()) > 0 {
 		t.Errorf("%d leases live: %v", len(l.market.live()), err)
+	}
+}
+
+// bigOutput makes 3 MB of files and a log that is fetched.
+const bigOutput = `command: ["sh", "-c", "echo ran >> %s/ran; head -c 3000000 /dev/urandom > a; cp a b; head -c 100000 /dev/zero | tr '\\0' x"]
+	collect: [a, b]
+	retry: {attempts: 1}
+	outputs: outputs/
+	`
+
+func (l *lab) bigOutput() string {
+	return strings.ReplaceAll(fmt.Sprintf(bigOutput, l.home), "\n\t", "\n")
+}
+
+// TestFetchBreaks: results that come over a link that breaks are fetched again,
+// and the task is not run again.
+func TestFetchBreaks(t *testing.T) {
+	l := newLab(t)
+	var broke atomic.Int64
+	l.market.spoil = func(int) func(net.Conn) net.Conn {
+		return func(c net.Conn) net.Conn {
+			return &spoiled{Conn: c, at: 500_000, then: func([]byte) error {
+				if broke.Add(1) > 2 {
+					return nil
+				}
+				return errors.New("link broke")
+			}}
+		}
+	}
+	l.want(l.run(l.bigOutput()), journal.JobDone, 1, 0)
+	if broke.Load() < 2 || l.ran()["ran"] != 1 {
+		t.Errorf("broke %d times, ran %v", broke.Load(), l.ran())
+	}
+	if a, b := l.file("tasks/0/a"), l.file("tasks/0/b"); len(a) != 3_000_000 || a != b {
+		t.Error("outputs differ")
+	}
+}
+
+// TestLiar: results that are not what was announced by hash are thrown away, the
+// task runs again at another provider, and that does not count as its attempt.
+func TestLiar(t *testing.T) {
+	l := newLab(t)
+	l.market.spoil = func(n int) func(net.Conn) net.Conn {
+		if n > 1 {
+			return nil
+		}
+		return func(c net.Conn) net.Conn {
+			return &spoiled{Conn: c, at: 500_000, then: func(p []byte) error { p[len(p)/2]++; return nil }}
+		}
+	}
+	s := l.run(l.bigOutput())
+	l.want(s, journal.JobDone, 1, 0)
+	if len(s.Failures) != 1 || s.Failures[0].Class != protocol.ClassProvider || !strings.Contains(s.Failures[0].Message, "hash") {
+		t.Errorf("failures %+v", s.Failures)
+	}
+	leases, err := l.journal.Leases(s.ID, false)
+	if err != nil || len(leases) != 2 || leases[0].Verdict != chain.VerdictMismatch || leases[1].Provider == leases[0].Provider {
+		t.Errorf("leases %+v %v", leases, err)
+	}
+	if a, b := l.file("tasks/0/a"), l.file("tasks/0/b"); a != b {
+		t.Error("outputs differ")
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
-	"github.com/zennet/zennet/provider/protocol"
 )
 
 // How long a job's end waits for its channels to be settled. A lease of a vanished
@@ -85,15 +84,20 @@ func (r *run) late() {
 	default:
 		return
 	}
-	out, err := openExisting(r.outputs)
-	if err != nil {
+	if !isFolder(r.outputs) {
 		return // the results were moved or removed: their owner's right
+	}
+	out, err := openOutputs(r.outputs, r.id)
+	if err != nil {
+		r.log.Warn("receipt not written", "err", err)
+		return
 	}
 	defer out.Close()
 	p := &publisher{run: &run{planned: r.planned, e: r.e, log: r.log, out: out}, made: map[string]bool{}}
 	if err := p.receipt(); err != nil {
 		r.log.Warn("receipt not written", "err", err)
 	}
+	p.sweep()
 }
 
 // finish ends the job: leases are closed, results written, the end journalled.
@@ -129,7 +133,7 @@ func (r *run) finish() {
 		message = join(message, "some payment channels are not settled yet; that goes on")
 	}
 	if r.ctx.Err() != nil { // closing: the next start settles and ends it
-		r.out.RemoveAll(scratch)
+		r.paper.sweep()
 		r.abandoned()
 		return
 	}
@@ -137,9 +141,7 @@ func (r *run) finish() {
 	if err := r.paper.receipt(); err != nil {
 		r.log.Warn("receipt not written", "err", err)
 	}
-	if err := r.out.RemoveAll(scratch); err != nil {
-		r.log.Warn("temporary folder stays", "err", err)
-	}
+	r.paper.sweep()
 	r.snapshot(true)
 	r.abandoned()
 	r.e.blobs.Unpin(r.id)
@@ -180,12 +182,10 @@ func (r *run) message(cause journal.Cause) string {
 	c := r.schedule.Counts()
 	switch cause {
 	case journal.CauseTask:
-		for _, f := range r.bad {
-			if f.Class != protocol.ClassProvider || len(r.bad) == 1 {
-				return fmt.Sprintf("task %s failed (%s): %s", f.Task, f.Class, f.Message)
-			}
+		if r.fatal == "" {
+			return "a task failed"
 		}
-		return "a task failed"
+		return r.fatal
 	case journal.CauseDeadline:
 		return fmt.Sprintf("the deadline has passed; %d of %d tasks are done and kept", c.Done, c.Total)
 	case journal.CauseUnaffordable, journal.CauseNoOffers, journal.CauseInternal:

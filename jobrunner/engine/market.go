@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 )
@@ -52,6 +53,8 @@ type Lease interface {
 	// Spent is the agreed bill and the best voucher so far.
 	Spent() (bill, paid types.Amount)
 	Frozen() bool
+	// SetVerdict says what the lease's receipt shall say, where not ok or lost.
+	SetVerdict(v chain.Verdict)
 	// Close ends the lease and returns when its channel is settled.
 	Close(ctx context.Context, reason string) error
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
@@ -62,7 +63,8 @@ type fakeMarket struct {
 	refuse    error // of every Acquire
 	most      int   // leases at once; 0 = no bound
 	programs  func(n int) map[string]string
-	closed    []string // reasons, in order
+	spoil     func(n int) func(net.Conn) net.Conn // by lease
+	closed    []string                            // reasons, in order
 	acquired  int
 }
 
@@ -141,6 +143,9 @@ func (m *fakeMarket) lease(r Request) (*fakeLease, error) {
 	c := protocol.Contract{Provider: provider, Spec: r.Spec}
 	binary.BigEndian.PutUint64(c.Nonce[:], uint64(m.number))
 	l := &fakeLease{market: m, job: r.Job, contract: c, dir: filepath.Join(m.dir, fmt.Sprint(m.number)), done: make(chan struct{}), opened: time.Now()}
+	if m.spoil != nil {
+		l.spoil = m.spoil(m.number)
+	}
 	if m.programs != nil {
 		l.programs = m.programs(n % m.providers)
 	}
@@ -199,9 +204,11 @@ type fakeLease struct {
 	once     sync.Once
 	done     chan struct{}
 	err      error
+	verdict  chain.Verdict
 	broken   bool // refuses connections
 	conns    map[net.Conn]bool
-	staged   int // blobs that travelled
+	staged   int                       // blobs that travelled
+	spoil    func(c net.Conn) net.Conn // what happens to a connection
 	mu       sync.Mutex
 }
 
@@ -256,7 +263,7 @@ func (l *fakeLease) end(err error) {
 
 func (l *fakeLease) save(state journal.LeaseState) error {
 	record := journal.Lease{ID: l.ID(), Job: l.job, Provider: l.Provider(), Contract: l.contract, State: state, Opened: l.opened,
-		Deposit: 1000, Fees: 10, Programs: l.programs}
+		Deposit: 1000, Fees: 10, Programs: l.programs, Verdict: l.verdict}
 	record.Channel[0] = 1
 	return l.market.journal.SaveLease(record)
 }
@@ -269,6 +276,7 @@ func (l *fakeLease) Done() <-chan struct{}            { return l.done }
 func (l *fakeLease) Err() error                       { return l.err }
 func (l *fakeLease) Spent() (bill, paid types.Amount) { return 0, 0 }
 func (l *fakeLease) Frozen() bool                     { return false }
+func (l *fakeLease) SetVerdict(v chain.Verdict)       { l.verdict = v }
 
 func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
 	for _, h := range hashes {
@@ -301,6 +309,9 @@ func (l *fakeLease) Worker(ctx context.Context) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	l.conns[conn] = true
+	if l.spoil != nil {
+		return l.spoil(conn), nil
+	}
 	return conn, nil
 }
 
@@ -327,4 +338,23 @@ func (l *fakeLease) Close(ctx context.Context, reason string) error {
 	l.market.closed = append(l.market.closed, reason)
 	l.market.mu.Unlock()
 	return l.save(journal.LeaseSettled)
+}
+
+// spoiled is a connection on which something happens once at bytes were read.
+type spoiled struct {
+	net.Conn
+	at   int
+	then func(p []byte) error
+}
+
+func (s *spoiled) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if s.at -= n; s.at < 0 && s.then != nil && n > 0 {
+		if e := s.then(p[:n]); e != nil {
+			s.Conn.Close()
+			return 0, e
+		}
+		s.then = nil
+	}
+	return n, err
 }

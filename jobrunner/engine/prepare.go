@@ -73,10 +73,11 @@ func (p *planned) fill(e *Engine, files fs.FS) (err error) {
 	return nil
 }
 
-// invalid marks what planning refuses.
+// invalid puts what planning refuses under this package's kind; the words, which
+// begin with file and line, stay.
 func invalid[T any](v T, err error) (T, error) {
 	if err != nil && !errors.Is(err, ErrInvalid) {
-		err = fmt.Errorf("%w: %w", ErrInvalid, err)
+		err = refusal{ErrInvalid, err}
 	}
 	return v, err
 }
@@ -111,7 +112,7 @@ func (p *planned) record(old *journal.Job, source []byte, again bool, now time.T
 		Source: source, Spec: text, Dir: p.dir, Outputs: p.outputs, Budget: p.spec.Budget, Run: 1, Tasks: len(p.graph.Tasks),
 		Submitted: now, Since: now}
 	if old != nil {
-		b.Submitted, b.Run = old.Submitted, old.Run+1
+		b.Run = old.Run + 1
 		if !again {
 			b.Since, b.Programs = old.Since, old.Programs
 		}

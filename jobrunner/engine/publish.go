@@ -38,7 +38,7 @@ type publisher struct {
 }
 
 const (
-	scratch = ".zennet-tmp" // in the results' folder, while a job runs
+	scratch = ".zennet-tmp" // in the results' folder, while jobs run; one folder a job
 	owner   = ".zennet-job" // in the results' folder: the id of the job whose results these are
 )
 
@@ -68,7 +68,7 @@ func (p *publisher) again(taken map[int]journal.Finished) error {
 	})
 }
 
-func openOutputs(dir string) (*os.Root, error) {
+func openOutputs(dir, id string) (*os.Root, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("results' folder: %w", err)
 	}
@@ -76,7 +76,7 @@ func openOutputs(dir string) (*os.Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("results' folder: %w", err)
 	}
-	if err := errors.Join(root.RemoveAll(scratch), root.Mkdir(scratch, 0o755), root.MkdirAll("logs", 0o755)); err != nil {
+	if err := errors.Join(root.RemoveAll(scratch+"/"+id), root.MkdirAll(scratch+"/"+id, 0o755), root.MkdirAll("logs", 0o755)); err != nil {
 		return nil, errors.Join(fmt.Errorf("results' folder: %w", err), root.Close())
 	}
 	return root, nil
@@ -191,7 +191,18 @@ func (p *publisher) task(task int) error {
 	return nil
 }
 
-func (p *publisher) fresh() string { return scratch + "/" + strconv.FormatUint(p.serial.Add(1), 10) }
+// fresh is a new name in the job's own scratch folder.
+func (p *publisher) fresh() string {
+	return scratch + "/" + p.run.id + "/" + strconv.FormatUint(p.serial.Add(1), 10)
+}
+
+// sweep removes the job's scratch folder.
+func (p *publisher) sweep() {
+	if err := p.run.out.RemoveAll(scratch + "/" + p.run.id); err != nil {
+		p.run.log.Warn("temporary folder stays", "err", err)
+	}
+	p.run.out.Remove(scratch) // fails where another job uses it
+}
 
 // replace moves a finished folder to its place; an old one there goes.
 func (p *publisher) replace(from, to string) error {

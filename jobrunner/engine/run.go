@@ -41,6 +41,7 @@ type run struct {
 	held     map[int]schedule.SlotUp // slots of a former process that are awaited
 	outcome  *schedule.Finish
 	bad      []journal.Failure
+	fatal    string            // the first failure that fails the job
 	begun    []journal.Attempt // not journalled yet
 	lastShot time.Time
 	stages   []string // names, by the schedule's numbers
@@ -299,6 +300,9 @@ func (r *run) verdict(v schedule.Verdict, e schedule.Event, end *ended) {
 	}
 	r.touch()
 	r.mu.Unlock()
+	if t := r.graph.Tasks[v.Task]; v.Final && !t.BestEffort && r.fatal == "" {
+		r.fatal = fmt.Sprintf("task %s failed (%s): %s", t.Name, v.Class, end.Message)
+	}
 	if v.Class != protocol.ClassKilled && len(r.bad) < 1000 {
 		f := journal.Failure{Task: r.graph.Tasks[v.Task].Name, Attempt: v.Try, Class: v.Class, Message: end.Message}
 		if !end.Provider.IsZero() {
@@ -329,7 +333,7 @@ func (r *run) lostWords(e schedule.Event) string {
 		s := r.slots[down.Slot]
 		r.mu.Unlock()
 		if s != nil && s.why() != nil {
-			return "lease lost: " + s.why().Error()
+			return s.why().Error()
 		}
 		return "lease lost"
 	}
@@ -421,7 +425,7 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 	if r.schedule, err = schedule.New(sj); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if r.out, err = openOutputs(p.outputs); err != nil {
+	if r.out, err = openOutputs(p.outputs, p.id); err != nil {
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(e.ctx)

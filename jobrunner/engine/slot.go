@@ -13,6 +13,7 @@ import (
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/worker/client"
@@ -32,6 +33,7 @@ type slot struct {
 
 	inbox chan command // from the run's loop
 	back  chan *work   // from goroutines that prepare or collect
+	guilt chan error   // of size 1: its provider gave something false
 
 	client atomic.Pointer[client.Client] // the latest connection
 	lost   atomic.Pointer[error]         // why the slot went down
@@ -76,6 +78,7 @@ type work struct {
 	exit    *protocol.Exited
 	err     error
 	settled bool // its end was told; the worker may forget it
+	fetches int  // times that its results could not be brought in
 }
 
 type workStage uint8
@@ -107,7 +110,7 @@ func parseTaskID(id string) (schedule.Attempt, bool) {
 
 // addSlot takes a lease into the run. number is that of an awaited slot, or 0.
 func (r *run) addSlot(l Lease, number int) *slot {
-	s := &slot{run: r, lease: l, gone: make(chan struct{}), inbox: make(chan command, inboxSize), back: make(chan *work, inboxSize),
+	s := &slot{run: r, lease: l, gone: make(chan struct{}), inbox: make(chan command, inboxSize), back: make(chan *work, inboxSize), guilt: make(chan error, 1),
 		works: map[string]*work{}, staged: map[types.Hash]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(r.ctx)
 	r.mu.Lock()
@@ -163,10 +166,15 @@ func (s *slot) main() {
 	}
 	s.lost.Store(&err)
 	s.log.Info("slot lost", "err", err)
+	var wrong *mismatch
+	if errors.As(err, &wrong) {
+		s.lease.SetVerdict(chain.VerdictMismatch)
+		s.run.market.refuseFrom(s.lease.Provider())
+	}
 	if s.known {
 		s.run.tell(note{event: schedule.SlotDown{Now: s.run.now(), Slot: s.number}})
 	}
-	s.run.settle(s.lease, "lost: "+err.Error(), true)
+	s.run.settle(s.lease, err.Error(), over(s.lease))
 	s.run.market.left()
 }
 
@@ -182,6 +190,9 @@ func (s *slot) serve() error {
 			}
 			return s.ctx.Err()
 		case over(s.lease):
+			if err == nil {
+				c.Close()
+			}
 			return cmpErr(s.lease.Err(), errors.New("the lease ended"))
 		case err == nil:
 			err = s.talk(c)
@@ -219,10 +230,22 @@ func cmpErr(err, other error) error {
 	return other
 }
 
+// connect opens a control connection; it gives up when the lease ends.
 func (s *slot) connect() (*client.Client, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, connectWait)
 	defer cancel()
-	return client.Connect(ctx, s.lease.Worker)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-s.lease.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	c, err := client.Connect(ctx, s.lease.Worker)
+	cancel()
+	watch.Wait()
+	return c, err
 }
 
 // talk uses one connection until it breaks (nil), or the slot is over (an error).
@@ -242,6 +265,8 @@ func (s *slot) talk(c *client.Client) error {
 			if ev.Exited != nil {
 				s.exited(c, ev.Exited)
 			}
+		case err := <-s.guilt:
+			return err
 		case <-c.Done():
 			return nil
 		case <-s.lease.Done():
@@ -369,9 +394,8 @@ func (s *slot) returned(c *client.Client, w *work) {
 	case w.settled:
 		delete(s.works, w.id)
 		c.Release(w.id)
-	default: // collecting was cut off: the next Greeting tells of the end again
-		w.stage = workSent
-		if w.exit != nil && c.Err() == nil {
+	default: // collecting was cut off; where c is gone, the next Greeting tells of the end again
+		if w.stage = workSent; c.Err() == nil {
 			s.exited(c, w.exit)
 		}
 	}
@@ -384,11 +408,11 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 	case w == nil:
 		c.Release(x.ID)
 		return
+	case w.stage != workSent:
+		return
 	case w.settled:
 		delete(s.works, x.ID)
 		c.Release(x.ID)
-		return
-	case w.stage != workSent:
 		return
 	}
 	w.stage, w.exit = workCollecting, x

@@ -98,13 +98,16 @@ func (r *run) snapshot(now bool) {
 	if stage := r.schedule.Stage(); stage >= 0 && !s.Ended() {
 		s.Stage = r.stages[stage]
 	}
+	if s.Message == "" && len(slots) == 0 && !s.Ended() && b.State != journal.JobSettling {
+		s.Message = r.market.words() // why it waits
+	}
 	s.Failures = append(s.Failures, r.bad...)
 	if left, ok := r.schedule.Estimate(r.now()); ok && !s.Ended() {
 		seconds := left.Seconds()
 		s.ETASeconds = &seconds
 	}
 	r.slotViews(&s, slots)
-	r.sums(&s, t)
+	r.sums(&s, b.Since, t)
 	r.shot.Store(&s)
 	r.watchers.send(s)
 }
@@ -123,10 +126,10 @@ func (r *run) slotViews(s *journal.Status, slots []*slot) {
 }
 
 // sums are what the journal says of the job's leases, read once a second.
-func (r *run) sums(s *journal.Status, now time.Time) {
+func (r *run) sums(s *journal.Status, since, now time.Time) {
 	if now.Sub(r.sumsAt) >= time.Second || s.State.Ended() || s.State == journal.JobSettling {
 		if leases, err := r.e.journal.Leases(r.id, false); err == nil {
-			r.spent, r.fees = journal.Spent(leases, s.Since)
+			r.spent, r.fees = journal.Spent(leases, since)
 			r.sumsAt = now
 		}
 	}

@@ -55,7 +55,7 @@ type Job struct {
 	Run                   int // counts from 1; every new start of an ended job is a new run
 	Tasks                 int
 	Programs              map[string]string // versions that this job's leases agree in
-	Submitted             time.Time         // the first time
+	Submitted             time.Time         // the latest time
 	Since                 time.Time         // leases opened from here on count against the budget
 	Deadline              time.Time         // zero: none
 	Ended                 time.Time

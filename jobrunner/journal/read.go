@@ -52,7 +52,7 @@ func (j *Journal) Status(id string) (Status, error) {
 // are still to be filled in.
 func (b Job) Status() Status {
 	s := Status{ID: b.ID, Name: b.Name, Kind: b.Kind, State: b.State, BudgetNXEN: b.Budget, Slots: []Slot{}, Failures: []Failure{},
-		Cause: b.Cause, Message: b.Message, Outputs: b.Outputs, Since: b.Since, EndedAt: b.Ended, Tasks: TaskCounts{Total: b.Tasks, Waiting: b.Tasks}}
+		Cause: b.Cause, Message: b.Message, Outputs: b.Outputs, Since: b.Submitted, EndedAt: b.Ended, Tasks: TaskCounts{Total: b.Tasks, Waiting: b.Tasks}}
 	if b.State.Ended() {
 		s.ETASeconds = new(float64)
 	}
