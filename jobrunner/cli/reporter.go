@@ -34,13 +34,14 @@ type reporter struct {
 	bar      *mpb.Bar
 	last     journal.Status
 	lastLine time.Time
-	shown    int // failures already told
+	shown    int                 // failures already told
+	leases   map[types.Hash]bool // already told of
 
 	caption atomic.Pointer[string] // the bar's text; its own lock, for the bar draws from another goroutine
 }
 
 func newReporter(e env, asJSON bool) *reporter {
-	r := &reporter{env: e, json: asJSON, start: time.Now()}
+	r := &reporter{env: e, json: asJSON, start: time.Now(), leases: map[types.Hash]bool{}}
 	if f, ok := e.err.(*os.File); ok && !asJSON && term.IsTerminal(int(f.Fd())) {
 		r.pool = mpb.New(mpb.WithOutput(f), mpb.WithWidth(32), mpb.WithAutoRefresh())
 	}
@@ -98,6 +99,13 @@ func (r *reporter) progress(s journal.Status) {
 	for ; r.shown < len(s.Failures); r.shown++ {
 		f := s.Failures[r.shown]
 		r.line(fmt.Sprintf("%6.1fs  task %s, attempt %d failed (%s): %s", time.Since(r.start).Seconds(), f.Task, f.Attempt, f.Class, f.Message))
+	}
+	for _, slot := range s.Slots {
+		if !r.leases[slot.Lease] {
+			r.leases[slot.Lease] = true
+			r.line(fmt.Sprintf("%6.1fs  leased a container from %s: contract signed, deposit locked, its worker answers",
+				time.Since(r.start).Seconds(), slot.Provider.Short()))
+		}
 	}
 	if r.pool != nil {
 		r.draw(s)

@@ -55,7 +55,8 @@ type Share struct {
 }
 
 const (
-	day  = 24 * 3600
+	hour = 3600
+	day  = 24 * hour
 	year = 365 * day
 )
 
@@ -86,6 +87,7 @@ func DevParams() Params {
 	p.RefundDepth, p.MarginSeconds = 5, 12
 	p.Delegates, p.RoundBlocks, p.JailMissed, p.JailRounds = 4, 20, 10, 2
 	p.Bond = types.XEN
+	p.TrustSeconds, p.EvidenceSeconds, p.UnbondSeconds = hour, 2*hour, 2*hour // nodes keep blocks that long
 	p.BlockSeconds = 1
 	return p
 }
