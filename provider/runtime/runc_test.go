@@ -66,6 +66,7 @@ var workerOnce = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	workerDir = dir
 	path := filepath.Join(dir, "zennet-worker")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/zennet/zennet/provider/cmd/zennet-worker")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -85,10 +86,13 @@ func workerBinary(t testing.TB) string {
 	return path
 }
 
+// workerDir is what workerOnce has made, if it was called.
+var workerDir string
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := workerOnce(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if workerDir != "" {
+		os.RemoveAll(workerDir)
 	}
 	os.Exit(code)
 }
