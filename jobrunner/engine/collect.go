@@ -95,6 +95,9 @@ type linkError struct{ error }
 // gather stores an attempt's logs and files; fresh says that new blobs came.
 func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	x := w.exit
+	if disk := s.run.spec.Resources.Disk; max(x.Bytes, x.Stdout.Size, x.Stderr.Size) > disk {
+		return false, fmt.Errorf("%w: it left %d bytes of files and %d and %d of output, on a disk of %d", errKeep, x.Bytes, x.Stdout.Size, x.Stderr.Size, disk)
+	}
 	name := s.run.graph.Tasks[w.at.Task].Name
 	for _, l := range []struct {
 		what   uint8
@@ -127,6 +130,9 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	if len(m.Files) == 0 {
 		x.Tree = types.Hash{}
 		return false, nil
+	}
+	if blob.Size(m) != x.Bytes {
+		return false, &mismatch{fmt.Errorf("its files have %d bytes, not the %d that were told", blob.Size(m), x.Bytes)}
 	}
 	store := s.run.e.blobs
 	store.Pin(s.run.id, x.Tree)
@@ -213,58 +219,4 @@ func (s *slot) log1(c *client.Client, id string, what uint8, name string, st pro
 		}
 		return nil
 	})
-}
-
-// errKeep says that this machine cannot store results.
-var errKeep = errors.New("its files cannot be kept")
-
-// chunkWriter cuts what is written into chunks and stores those, checking hashes.
-type chunkWriter struct {
-	store *blob.Store
-	want  []types.Hash
-	buf   []byte
-}
-
-func (w *chunkWriter) Write(p []byte) (int, error) {
-	n := len(p)
-	for len(w.buf)+len(p) >= protocol.ChunkSize {
-		take := protocol.ChunkSize - len(w.buf)
-		w.buf = append(w.buf, p[:take]...)
-		p = p[take:]
-		if err := w.flush(); err != nil {
-			return 0, err
-		}
-	}
-	w.buf = append(w.buf, p...)
-	return n, nil
-}
-
-func (w *chunkWriter) flush() error {
-	if len(w.want) == 0 {
-		return &mismatch{fmt.Errorf("it is longer than was told")}
-	}
-	if blob.HashOf(w.buf) != w.want[0] {
-		return &mismatch{fmt.Errorf("a chunk does not have the hash that was told")}
-	}
-	if _, err := w.store.Put(w.buf); err != nil {
-		return fmt.Errorf("%w: %w", errKeep, err)
-	}
-	w.buf, w.want = w.buf[:0], w.want[1:]
-	return nil
-}
-
-// close stores the last chunk, and checks that none is missing.
-func (w *chunkWriter) close(whole bool) error {
-	if !whole {
-		return nil
-	}
-	if len(w.buf) > 0 {
-		if err := w.flush(); err != nil {
-			return err
-		}
-	}
-	if len(w.want) > 0 {
-		return &mismatch{fmt.Errorf("it is shorter than was told")}
-	}
-	return nil
 }

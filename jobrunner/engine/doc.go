@@ -11,6 +11,7 @@
 // provider/worker what happens inside a container, to jobs/planner what a job
 // is, and to jobrunner/schedule what runs next.
 //
-// Start at engine.go (the interface), then run.go (one job's loop), slot.go (one
-// container), collect.go (results).
+// Start at engine.go and submit.go (the interface), then run.go (one job's loop),
+// slot.go and work.go (one container and its attempts), collect.go and commit.go
+// (results), recover.go.
 package engine

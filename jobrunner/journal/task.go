@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,13 +66,17 @@ func (j *Journal) SaveTasks(job string, tasks []Task) error {
 }
 
 func writeTasks(tx *txn, job string, tasks []Task) error {
-	for _, t := range tasks {
+	for part := range slices.Chunk(tasks, maxRows) {
+		args := make([]any, 0, 10*len(part))
+		for _, t := range part {
+			args = append(args, job, t.Number, t.Key[:], bounded(t.Name), bounded(t.Stage), string(t.State), orNull(t.Tree),
+				orNull(t.Checkpoint), t.Origin, stamp(t.Ended))
+		}
 		if err := tx.exec(`INSERT INTO tasks (job, number, key, name, stage, state, tree, checkpoint, origin, ended)
-				VALUES (?,?,?,?,?,?,?,?,?,?)
-				ON CONFLICT (job, number) DO UPDATE SET key=excluded.key, name=excluded.name, stage=excluded.stage,
-				state=excluded.state, tree=excluded.tree, checkpoint=excluded.checkpoint, origin=excluded.origin, ended=excluded.ended`,
-			job, t.Number, t.Key[:], bounded(t.Name), bounded(t.Stage), string(t.State), orNull(t.Tree), orNull(t.Checkpoint),
-			t.Origin, stamp(t.Ended)); err != nil {
+			VALUES `+strings.Repeat(",(?,?,?,?,?,?,?,?,?,?)", len(part))[1:]+`
+			ON CONFLICT (job, number) DO UPDATE SET key=excluded.key, name=excluded.name, stage=excluded.stage,
+			state=excluded.state, tree=excluded.tree, checkpoint=excluded.checkpoint, origin=excluded.origin, ended=excluded.ended`,
+			args...); err != nil {
 			return err
 		}
 	}
@@ -243,26 +246,37 @@ type Finished struct {
 // several the one that ended last.
 func (j *Journal) FinishedTasks(keys []types.Hash) (map[types.Hash]Finished, error) {
 	out := make(map[types.Hash]Finished)
-	query, err := j.read.Prepare(`SELECT t.job, j.outputs, t.name, t.tree FROM tasks t JOIN jobs j ON j.id = t.job
-		WHERE t.key=? AND t.state='done' ORDER BY t.ended DESC LIMIT 1`)
-	if err != nil {
-		return nil, fmt.Errorf("read finished tasks: %w", err)
-	}
-	defer query.Close()
-	for _, k := range keys {
-		var f Finished
-		var tree []byte
-		err := query.QueryRow(k[:]).Scan(&f.Job, &f.Outputs, &f.Name, &tree)
-		if errors.Is(err, errNoRows) {
-			continue
-		}
-		if err != nil {
+	for part := range slices.Chunk(keys, 256) {
+		if err := j.finishedTasks(part, out); err != nil {
 			return nil, fmt.Errorf("read finished tasks: %w", err)
 		}
-		copy(f.Tree[:], tree)
-		out[k] = f
 	}
 	return out, nil
+}
+
+func (j *Journal) finishedTasks(keys []types.Hash, out map[types.Hash]Finished) error {
+	args := make([]any, len(keys))
+	for i := range keys {
+		args[i] = keys[i][:]
+	}
+	rows, err := j.read.Query(`SELECT t.key, t.job, j.outputs, t.name, t.tree FROM tasks t JOIN jobs j ON j.id = t.job
+		WHERE t.state='done' AND t.key IN (`+strings.Repeat(",?", len(keys))[1:]+`) ORDER BY t.ended`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f Finished
+		var key, tree []byte
+		if err := rows.Scan(&key, &f.Job, &f.Outputs, &f.Name, &tree); err != nil {
+			return err
+		}
+		var h types.Hash
+		copy(h[:], key)
+		copy(f.Tree[:], tree)
+		out[h] = f
+	}
+	return rows.Err()
 }
 
 // Attempts lists the attempts of a job in the order of task and attempt; only

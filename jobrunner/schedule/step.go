@@ -1,9 +1,7 @@
 package schedule
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/zennet/zennet/provider/protocol"
@@ -88,15 +86,6 @@ func (m *machine) check(e Event) error {
 	return nil
 }
 
-func (m *machine) checkHolds(up SlotUp) error {
-	for _, a := range up.Holds {
-		if a.Task < 0 || a.Task >= len(m.tasks) {
-			return fmt.Errorf("%w: slot %d holds task %d of %d", ErrEvent, up.Slot, a.Task, len(m.tasks))
-		}
-	}
-	return nil
-}
-
 // settle is the end of every step: it fills slots, tells how many are wanted,
 // gives back those that idle, and ends the job.
 func (m *machine) settle(out []Effect, e Event) []Effect {
@@ -121,19 +110,6 @@ func (m *machine) settle(out []Effect, e Event) []Effect {
 	return out
 }
 
-// end is the job's end, if it has come.
-func (m *machine) end() *Finish {
-	switch {
-	case m.running > 0:
-		return nil
-	case m.open == 0 && m.bad > 0:
-		return &Finish{Failed, CauseTask}
-	case m.open == 0:
-		return &Finish{State: Done}
-	}
-	return m.stopping
-}
-
 // wanted is how many slots the job can use: a slot a task that runs, may start
 // or soon may, at most Params.Slots.
 func (m *machine) wanted() int {
@@ -141,114 +117,6 @@ func (m *machine) wanted() int {
 		return 0
 	}
 	return min(m.params.Slots, m.running+len(m.ready.at)+len(m.picky.at)+len(m.delay.at)+m.soon)
-}
-
-// shrink gives back slots that have idled for a while, the longest first, where
-// more are there than wanted.
-func (m *machine) shrink(out []Effect) []Effect {
-	n := len(m.slots) - m.want
-	if n <= 0 {
-		return out
-	}
-	var idle []*slot
-	for _, s := range m.slots {
-		if s.up && len(s.tasks) == 0 && m.now-s.idle >= linger {
-			idle = append(idle, s)
-		}
-	}
-	slices.SortFunc(idle, func(a, b *slot) int { return cmp.Or(cmp.Compare(a.idle, b.idle), cmp.Compare(a.number, b.number)) })
-	for _, s := range idle[:min(n, len(idle))] {
-		m.removeSlot(s)
-		out = append(out, Release{s.number})
-	}
-	return out
-}
-
-func (m *machine) addSlot(up SlotUp) {
-	m.slots[up.Slot] = &slot{number: up.Slot, provider: up.Provider, tasks: map[int]struct{}{}, idle: m.now}
-	m.providers[up.Provider]++
-}
-
-func (m *machine) removeSlot(s *slot) {
-	delete(m.slots, s.number)
-	if m.providers[s.provider]--; m.providers[s.provider] == 0 {
-		delete(m.providers, s.provider)
-	}
-}
-
-// adopt takes an attempt that a slot holds as running there; false where the
-// task is over or runs elsewhere.
-func (m *machine) adopt(a Attempt, s *slot) bool {
-	t := &m.tasks[a.Task]
-	if t.phase == running && t.slot == s.number && t.try == a.Number {
-		return true
-	}
-	if t.phase != ready && t.phase != backoff || a.Number < t.try {
-		return false
-	}
-	m.unqueue(a.Task)
-	t.try = a.Number
-	m.hold(a.Task, s)
-	return true
-}
-
-// unqueue takes a task out of its queue; it is rare.
-func (m *machine) unqueue(i int) {
-	drop := func(h *intHeap) {
-		if n := slices.Index(h.at, i); n >= 0 {
-			h.at = slices.Delete(h.at, n, n+1)
-			slices.Sort(h.at)
-		}
-	}
-	drop(&m.ready)
-	drop(&m.picky)
-	if n := slices.IndexFunc(m.delay.at, func(d delayed) bool { return d.task == i }); n >= 0 {
-		m.delay.at = slices.Delete(m.delay.at, n, n+1)
-		slices.SortFunc(m.delay.at, func(a, b delayed) int { return int(a.until - b.until) })
-	}
-}
-
-func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
-	if m.slots[e.Slot] == nil {
-		m.addSlot(e)
-		m.slots[e.Slot].fresh = true
-	}
-	s := m.slots[e.Slot]
-	if !s.fresh {
-		m.awaited--
-	}
-	s.up, s.idle = true, m.now
-	held := make(map[int]bool)
-	for _, a := range e.Holds {
-		if m.adopt(a, s) {
-			held[a.Task] = true
-		} else {
-			out = append(out, Kill{Task: a.Task, Try: a.Number, Slot: s.number})
-		}
-	}
-	for _, i := range sorted(s.tasks) {
-		if !held[i] {
-			out = m.over(out, i, protocol.ClassProvider, 0)
-		}
-	}
-	if m.stopping != nil {
-		for _, i := range sorted(s.tasks) {
-			out = m.kill(out, i)
-		}
-	}
-	m.offer(s)
-	return out
-}
-
-func (m *machine) slotDown(out []Effect, s *slot) []Effect {
-	if !s.up {
-		m.awaited--
-	}
-	m.removeSlot(s)
-	for _, i := range sorted(s.tasks) {
-		out = m.over(out, i, protocol.ClassProvider, 0)
-	}
-	return out
 }
 
 // gathering frees the place of an attempt whose process has ended.
@@ -316,91 +184,4 @@ func (m *machine) less(i int) {
 	} else if t.nearing == t.unmet {
 		m.soon++
 	}
-}
-
-// close counts a task as over: done, failed or blocked.
-func (m *machine) close(t *task) {
-	m.open--
-	m.stages[t.stage].left--
-}
-
-// fail ends a task for good and blocks what needs it.
-func (m *machine) fail(i int) {
-	m.shut(i, failed)
-	m.failed++
-	for todo := []int{i}; len(todo) > 0; {
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, d := range m.after[i] {
-			n := max(d, ^d)
-			switch {
-			case m.tasks[n].phase != waiting:
-			case d >= 0:
-				m.shut(n, blocked)
-				todo = append(todo, n)
-			default: // an optional need: its failure will do
-				m.less(n)
-			}
-		}
-	}
-}
-
-// shut ends a task that will not be done.
-func (m *machine) shut(i int, p phase) {
-	t := &m.tasks[i]
-	if t.phase == waiting && t.unmet > 0 && t.nearing == t.unmet {
-		m.soon--
-	}
-	t.phase = p
-	m.close(t)
-	if !t.bestEffort {
-		m.bad++
-	}
-}
-
-// stop ends the job before its work is done: what runs is killed.
-func (m *machine) stop(out []Effect, why Finish) []Effect {
-	if m.stopping != nil {
-		if why.State == Cancelled {
-			m.stopping = &why
-		}
-		return out
-	}
-	m.stopping, m.killed = &why, m.now
-	for _, n := range sorted(m.slots) {
-		for _, i := range sorted(m.slots[n].tasks) {
-			if m.slots[n].up {
-				out = m.kill(out, i)
-			}
-		}
-	}
-	return out
-}
-
-func (m *machine) kill(out []Effect, i int) []Effect {
-	t := &m.tasks[i]
-	if t.killed {
-		return out
-	}
-	t.killed = true
-	return append(out, Kill{i, t.try, t.slot, m.params.Grace})
-}
-
-// giveUp no longer waits for attempts that were killed and did not end.
-func (m *machine) giveUp(out []Effect) []Effect {
-	for _, n := range sorted(m.slots) {
-		for _, i := range sorted(m.slots[n].tasks) {
-			out = m.over(out, i, protocol.ClassKilled, 0)
-		}
-	}
-	return out
-}
-
-func sorted[V any](set map[int]V) []int {
-	keys := make([]int, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

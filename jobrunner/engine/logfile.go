@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+)
+
+// maxLinks is how many names one empty file is given; ext4 allows 65,000.
+const maxLinks = 30_000
+
+// empty makes an empty file. All empty ones are names of one file that nobody
+// may write: a new name costs a twentieth of a new file, and arrays of many
+// silent tasks have many of them.
+func (p *publisher) empty(at string) error {
+	out := p.run.out
+	if err := p.folder(path.Dir(at)); err != nil {
+		return err
+	}
+	blank, err := p.blank()
+	if err != nil {
+		return err
+	}
+	err = out.Link(blank, at)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, err := out.Lstat(at); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		return nil
+	}
+	return p.write(at, func(io.Writer) error { return nil })
+}
+
+// blank is the empty file that further names are given to.
+func (p *publisher) blank() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.links%maxLinks == 0 {
+		p.empties = p.fresh()
+		f, err := p.run.out.OpenFile(p.empties, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
+		if err != nil {
+			return "", err
+		}
+		f.Close()
+	}
+	p.links++
+	return p.empties, nil
+}
+
+// takeLogs brings the logs of a task that another job ran into this job's results.
+func (p *publisher) takeLogs(task int, f journal.Finished) {
+	name := p.run.graph.Tasks[task].Name
+	for _, ending := range []string{".stdout", ".stderr"} {
+		at := "logs/" + name + ending
+		if exists(p.run.out, at) {
+			continue
+		}
+		from, err := os.OpenRoot(f.Outputs)
+		if err != nil {
+			return // those results were moved or removed: their owner's right
+		}
+		old, err := from.Open("logs/" + f.Name + ending)
+		from.Close()
+		if err != nil {
+			return
+		}
+		err = p.write(at, func(w io.Writer) error {
+			_, err := io.Copy(w, old)
+			return err
+		})
+		old.Close()
+		if err != nil {
+			p.fail(fmt.Errorf("logs of task %s: %w", name, err))
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+)
+
+// Submission is a job that somebody wants done.
+type Submission struct {
+	Job    spec.Job
+	Dir    string // absolute folder of the job file
+	Source []byte // its text, kept for people
+	Again  bool   // run finished tasks too
+}
+
+// SubmitState says what became of a submission.
+type SubmitState string
+
+// What a submission became.
+const (
+	SubmittedNew     SubmitState = "new"
+	SubmittedRunning SubmitState = "running" // it runs already: attached
+	SubmittedResumed SubmitState = "resumed" // it goes on where it stopped, or runs what failed
+	SubmittedDone    SubmitState = "done"    // it is done; nothing runs
+)
+
+// Submitted is the answer to a submission.
+type Submitted struct {
+	ID      string
+	State   SubmitState
+	Outputs string // absolute folder of the results
+}
+
+// Submit plans a job and starts it, attaches to it, or says that it is done.
+// A job that cannot be planned is the planner's error, and ErrInvalid: nothing was spent.
+func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
+	p, err := e.plan(s.Job, s.Dir)
+	if err != nil {
+		return Submitted{}, err
+	}
+	e.admit.Lock()
+	defer e.admit.Unlock()
+	out := Submitted{ID: p.id, State: SubmittedNew, Outputs: p.outputs}
+	e.mu.Lock()
+	running := e.runs[p.id]
+	e.mu.Unlock()
+	if running != nil {
+		p.inputs.root.Close()
+		return Submitted{p.id, SubmittedRunning, running.outputs}, nil
+	}
+	old, err := e.journal.Job(p.id)
+	known := err == nil
+	switch {
+	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && isFolder(p.outputs):
+		p.inputs.root.Close()
+		return Submitted{p.id, SubmittedDone, old.Outputs}, nil
+	case known:
+		out.State = SubmittedResumed
+	case !errors.Is(err, journal.ErrNotFound):
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	if err := e.begin(p, s, &old, known); err != nil {
+		p.inputs.root.Close()
+		return Submitted{}, err
+	}
+	return out, nil
+}
+
+func isFolder(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
+}
+
+// begin journals a new run of a job and starts it.
+func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) error {
+	if !known {
+		old = nil
+	}
+	now := e.now()
+	job, err := p.record(old, s.Source, s.Again, now)
+	if err != nil {
+		return err
+	}
+	rows, taken, err := e.takeOver(p, s.Again, now)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows { // nothing of these may go while the job runs
+		e.pin(p.id, r.Tree)
+	}
+	if err := e.journal.StartJob(job, rows); err != nil {
+		return err
+	}
+	r, err := e.start(p, job, rows, nil)
+	if err != nil {
+		job.State, job.Cause, job.Message, job.Ended = journal.JobFailed, journal.CauseInvalid, err.Error(), e.now()
+		return errors.Join(err, e.journal.SaveJob(job))
+	}
+	if err := r.paper.again(taken); err != nil {
+		r.log.Warn("results' folder", "err", err)
+	}
+	return e.launch(r)
+}
+
+// launch makes a run known and starts its loop.
+func (e *Engine) launch(r *run) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		r.cancel() // its loop lets go of everything
+	}
+	if len(e.runs) == 0 {
+		e.idle = make(chan struct{})
+	}
+	e.runs[r.id] = r
+	go r.main()
+	if e.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// forget takes a run that has ended out of the list.
+func (e *Engine) forget(r *run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[r.id] == r {
+		if delete(e.runs, r.id); len(e.runs) == 0 {
+			close(e.idle)
+		}
+	}
+}
+
+// pin keeps a tree of a running job from being evicted.
+func (e *Engine) pin(job string, tree types.Hash) {
+	if tree.IsZero() {
+		return
+	}
+	e.blobs.Pin(job, tree)
+	data, err := e.blobs.Get(tree)
+	if err != nil {
+		return
+	}
+	if m, err := blob.DecodeManifest(data); err == nil {
+		for _, f := range m.Files {
+			e.blobs.Pin(job, f.Chunks...)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+func (m *machine) checkHolds(up SlotUp) error {
+	for _, a := range up.Holds {
+		if a.Task < 0 || a.Task >= len(m.tasks) {
+			return fmt.Errorf("%w: slot %d holds task %d of %d", ErrEvent, up.Slot, a.Task, len(m.tasks))
+		}
+	}
+	return nil
+}
+
+// shrink gives back slots that have idled for a while, the longest first, where
+// more are there than wanted.
+func (m *machine) shrink(out []Effect) []Effect {
+	n := len(m.slots) - m.want
+	if n <= 0 {
+		return out
+	}
+	var idle []*slot
+	for _, s := range m.slots {
+		if s.up && len(s.tasks) == 0 && m.now-s.idle >= linger {
+			idle = append(idle, s)
+		}
+	}
+	slices.SortFunc(idle, func(a, b *slot) int { return cmp.Or(cmp.Compare(a.idle, b.idle), cmp.Compare(a.number, b.number)) })
+	for _, s := range idle[:min(n, len(idle))] {
+		m.removeSlot(s)
+		out = append(out, Release{s.number})
+	}
+	return out
+}
+
+func (m *machine) addSlot(up SlotUp) {
+	m.slots[up.Slot] = &slot{number: up.Slot, provider: up.Provider, tasks: map[int]struct{}{}, idle: m.now}
+	m.providers[up.Provider]++
+}
+
+func (m *machine) removeSlot(s *slot) {
+	delete(m.slots, s.number)
+	if m.providers[s.provider]--; m.providers[s.provider] == 0 {
+		delete(m.providers, s.provider)
+	}
+}
+
+// adopt takes an attempt that a slot holds as running there; false where the
+// task is over or runs elsewhere.
+func (m *machine) adopt(a Attempt, s *slot) bool {
+	t := &m.tasks[a.Task]
+	if t.phase == running && t.slot == s.number && t.try == a.Number {
+		return true
+	}
+	if t.phase != ready && t.phase != backoff || a.Number < t.try {
+		return false
+	}
+	m.unqueue(a.Task)
+	t.try = a.Number
+	m.hold(a.Task, s)
+	return true
+}
+
+// unqueue takes a task out of its queue; it is rare.
+func (m *machine) unqueue(i int) {
+	drop := func(h *intHeap) {
+		if n := slices.Index(h.at, i); n >= 0 {
+			h.at = slices.Delete(h.at, n, n+1)
+			slices.Sort(h.at)
+		}
+	}
+	drop(&m.ready)
+	drop(&m.picky)
+	if n := slices.IndexFunc(m.delay.at, func(d delayed) bool { return d.task == i }); n >= 0 {
+		m.delay.at = slices.Delete(m.delay.at, n, n+1)
+		slices.SortFunc(m.delay.at, func(a, b delayed) int { return int(a.until - b.until) })
+	}
+}
+
+func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
+	if m.slots[e.Slot] == nil {
+		m.addSlot(e)
+		m.slots[e.Slot].fresh = true
+	}
+	s := m.slots[e.Slot]
+	if !s.fresh {
+		m.awaited--
+	}
+	s.up, s.idle = true, m.now
+	held := make(map[int]bool)
+	for _, a := range e.Holds {
+		if m.adopt(a, s) {
+			held[a.Task] = true
+		} else {
+			out = append(out, Kill{Task: a.Task, Try: a.Number, Slot: s.number})
+		}
+	}
+	for _, i := range sorted(s.tasks) {
+		if !held[i] {
+			out = m.over(out, i, protocol.ClassProvider, 0)
+		}
+	}
+	if m.stopping != nil {
+		for _, i := range sorted(s.tasks) {
+			out = m.kill(out, i)
+		}
+	}
+	m.offer(s)
+	return out
+}
+
+func (m *machine) slotDown(out []Effect, s *slot) []Effect {
+	if !s.up {
+		m.awaited--
+	}
+	m.removeSlot(s)
+	for _, i := range sorted(s.tasks) {
+		out = m.over(out, i, protocol.ClassProvider, 0)
+	}
+	return out
+}
