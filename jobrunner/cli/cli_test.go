@@ -134,8 +134,8 @@ total                                                           0.050001 XEN
 
 ledger fees: 0.000780 XEN
 
-PROVIDER       COUNTER   USED         PRICE                    COST
-ADDR  cpu_user  1 CPU hours  0.050000 XEN a CPU hour  0.050000 XEN
+COUNTER   USED  UNIT      PRICE         COST
+cpu_user  1     CPU hour  0.050000 XEN  0.050000 XEN
 `
 	want = strings.ReplaceAll(want, "ADDR", address(t, 1).Short())
 	if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -318,24 +318,37 @@ func printReceipt(out io.Writer, r journal.Receipt) error {
 	return nil
 }
 
-// printRates lists, for each provider, what its counters cost and came to.
+// printRates adds up, over all leases, what was used of each counter and what
+// that cost.
 func printRates(out io.Writer, r journal.Receipt) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nPROVIDER\tCOUNTER\tUSED\tPRICE\tCOST")
-	for _, l := range r.Leases {
-		for _, c := range l.Usage.Sorted() {
+	fmt.Fprintln(w, "\nCOUNTER\tUSED\tUNIT\tPRICE\tCOST")
+	for _, c := range pricing.Counters {
+		unit := pricing.Units[c]
+		var used, cost types.Amount
+		prices := map[types.Amount]bool{}
+		for _, l := range r.Leases {
 			rate, priced := l.Rates[c]
-			if !priced || rate.NXEN == 0 {
+			if !priced || rate.NXEN == 0 || l.Usage[c] == 0 {
 				continue
 			}
-			cost, err := pricing.Rates{c: rate}.Bill(pricing.Usage{c: l.Usage[c]})
+			one, err := pricing.Rates{c: rate}.Bill(pricing.Usage{c: l.Usage[c]})
 			if err != nil {
 				continue
 			}
-			unit := pricing.Units[c]
-			fmt.Fprintf(w, "%s\t%s\t%.6g %ss\t%s a %s\t%s\n", l.Provider.Short(), c, float64(l.Usage[c])/float64(unit.Per), unit.Name,
-				money(priceOf(rate, unit)), unit.Name, money(cost))
+			used, cost = used+types.Amount(l.Usage[c]), cost+one
+			prices[priceOf(rate, unit)] = true
 		}
+		if used == 0 {
+			continue
+		}
+		price := "differs"
+		for p := range prices {
+			if len(prices) == 1 {
+				price = money(p)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%.4g\t%s\t%s\t%s\n", c, float64(used)/float64(unit.Per), unit.Name, price, money(cost))
 	}
 	w.Flush()
 }
