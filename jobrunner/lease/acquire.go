@@ -109,14 +109,10 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 		IntervalSeconds: int32(m.cfg.Interval / time.Second), MaxRate: q.MaxRate, Deadline: q.Deadline.Unix() + 1, Info: q.Info})
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
-	tx, err := m.cfg.Ledger.Prepare(ctx, m.cfg.Key, chain.Body{Announce: &chain.Announce{Body: body,
-		LifetimeSeconds: min(uint32(lifetime/time.Second), m.cfg.Ledger.Params().MaxAnnouncementSeconds)}})
+	tx, err := q.prepare(ctx, chain.Body{Announce: &chain.Announce{Body: body,
+		LifetimeSeconds: min(uint32(lifetime/time.Second), m.cfg.Ledger.Params().MaxAnnouncementSeconds)}}, "the announcement")
 	if err != nil {
 		return types.Hash{}, fmt.Errorf("announce: %w", err)
-	}
-	if err := errors.Join(q.purse.take(tx.Body.Fee, "the announcement"), m.afford(ctx, tx.Body.Fee)); err != nil {
-		m.cfg.Ledger.Discard(tx)
-		return types.Hash{}, err
 	}
 	id := tx.ID()
 	m.mu.Lock()
@@ -134,6 +130,20 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	}
 	q.announced.Store(uint64(receipt.Fee))
 	return id, nil
+}
+
+// prepare takes a transaction's fee from the purse and signs it.
+func (q *request) prepare(ctx context.Context, body chain.Body, what string) (chain.Tx, error) {
+	fee := q.m.feeOf(body)
+	if err := q.purse.take(fee, what); err != nil {
+		return chain.Tx{}, err
+	}
+	tx, err := chain.Tx{}, q.m.afford(ctx, fee)
+	if err == nil {
+		tx, err = q.m.cfg.Ledger.Prepare(ctx, q.m.cfg.Key, body)
+	}
+	q.purse.giveBack(fee - min(tx.Body.Fee, fee))
+	return tx, err
 }
 
 // withdraw ends the request: offers that still wait are declined. The
@@ -156,13 +166,9 @@ func (q *request) withdraw(id types.Hash) {
 	m.begin(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, ledgerTimeout)
 		defer cancel()
-		tx, err := m.cfg.Ledger.Prepare(ctx, m.cfg.Key, chain.Body{Withdraw: &chain.Withdraw{Announcement: id}})
+		tx, err := q.prepare(ctx, chain.Body{Withdraw: &chain.Withdraw{Announcement: id}}, "the withdrawal")
 		if err != nil {
-			return
-		}
-		if q.purse.take(tx.Body.Fee, "the withdrawal") != nil {
-			m.cfg.Ledger.Discard(tx)
-			return
+			return // it expires by itself
 		}
 		receipt, err := m.cfg.Ledger.Broadcast(ctx, tx)
 		if err != nil {
@@ -497,7 +503,7 @@ func (q *request) terms(caps protocol.Capabilities, want int) (protocol.Terms, e
 		}
 	}
 	least := contract.MinDeposit(t)
-	fee := chain.FeeOf(m.cfg.Ledger.Params(), chain.Body{Open: &chain.Open{Deposit: least, Expiry: t.Expiry}}, m.cfg.Now().Unix())
+	fee := m.feeOf(chain.Body{Open: &chain.Open{Deposit: least, Expiry: t.Expiry}})
 	left := q.purse.available()
 	if need, err := least.Add(fee); err != nil || need > left {
 		return t, fmt.Errorf("%w: a lease at %s an hour needs a deposit of %s and %s of fees, %s of the budget of %s is left",

@@ -16,13 +16,9 @@ import (
 
 // openChannel reserves the money and signs OPEN; nothing is sent.
 func (s *session) openChannel(ctx context.Context, e contract.OpenChannel) contract.Event {
-	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{Open: &chain.Open{
-		Payee: e.Contract.Provider, Contract: e.Contract.ID(), Deposit: e.Deposit, Expiry: e.Expiry}})
+	tx, err := s.prepare(ctx, chain.Body{Open: &chain.Open{Payee: e.Contract.Provider, Contract: e.Contract.ID(),
+		Deposit: e.Deposit, Expiry: e.Expiry}}, e.Deposit, "a deposit")
 	if err != nil {
-		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
-	}
-	if err := s.reserve(ctx, e.Deposit, tx.Body.Fee, "a deposit"); err != nil {
-		s.m.cfg.Ledger.Discard(tx)
 		s.request.unaffordable(err)
 		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
 	}
@@ -31,6 +27,36 @@ func (s *session) openChannel(ctx context.Context, e contract.OpenChannel) contr
 	s.money.Unlock()
 	return contract.OpenPrepared{At: s.at(), Channel: chain.ChannelID(s.m.cfg.Ledger.LedgerID(), s.m.cfg.Key.Address(), tx.Body.Nonce),
 		Tx: chain.EncodeTx(tx)}
+}
+
+// feeSlack is what a ledger client may offer above the exact fee, which it does
+// to tell its transactions apart; nXEN.
+const feeSlack = 1 << 16
+
+// feeOf is the most that a transaction will offer as its fee.
+func (m *Market) feeOf(body chain.Body) types.Amount {
+	return chain.FeeOf(m.cfg.Ledger.Params(), body, m.cfg.Now().Unix()) + feeSlack
+}
+
+// prepare reserves the money for a transaction, and only then signs it: a nonce
+// that was handed out in vain holds up all later ones.
+func (s *session) prepare(ctx context.Context, body chain.Body, deposit types.Amount, what string) (chain.Tx, error) {
+	fee := s.m.feeOf(body)
+	if err := s.reserve(ctx, deposit, fee, what); err != nil {
+		return chain.Tx{}, err
+	}
+	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, body)
+	switch {
+	case err != nil:
+		s.drop(deposit, fee)
+	case tx.Body.Fee > fee:
+		s.m.cfg.Ledger.Discard(tx)
+		s.drop(deposit, fee)
+		err = fmt.Errorf("%w: a fee of %s where %s was expected", ErrNotAffordable, tx.Body.Fee, fee)
+	default:
+		s.drop(0, fee-tx.Body.Fee)
+	}
+	return tx, err
 }
 
 // reserve takes a deposit and its fee from the purse, and checks that the
@@ -54,13 +80,33 @@ func (s *session) reserve(ctx context.Context, deposit, fee types.Amount, what s
 	return nil
 }
 
-// release gives back what was reserved and will not be spent.
+// release takes back what was reserved and will not be spent. The purse has it
+// again once the journal says so too (save): a budget is not exceeded by the
+// journal's account either.
 func (s *session) release(deposit, fee types.Amount) {
-	s.purse.giveBack(deposit + fee)
 	s.money.Lock()
-	s.locked -= min(deposit, s.locked)
-	s.fees -= min(fee, s.fees)
-	s.money.Unlock()
+	defer s.money.Unlock()
+	deposit, fee = min(deposit, s.locked), min(fee, s.fees)
+	s.locked -= deposit
+	s.fees -= fee
+	s.back += deposit + fee
+}
+
+// drop returns to the purse what was reserved and never came into the journal.
+func (s *session) drop(deposit, fee types.Amount) {
+	s.money.Lock()
+	defer s.money.Unlock()
+	s.locked -= deposit
+	s.fees -= fee
+	s.purse.giveBack(deposit + fee)
+}
+
+// giveBack returns to the purse what was released.
+func (s *session) giveBack() {
+	s.money.Lock()
+	defer s.money.Unlock()
+	s.purse.giveBack(s.back)
+	s.back = 0
 }
 
 // locks is what a transaction would lock in a channel.
@@ -122,26 +168,18 @@ func (s *session) verify(ctx context.Context, id, tx types.Hash, height int64) c
 	return contract.ChannelSeen{At: s.at(), Channel: p, Header: header, Tx: tx, Height: height}
 }
 
-// prepareTopUp reserves the money and signs TOP-UP; nothing is sent.
+// prepareTopUp reserves the money and signs TOP-UP; nothing is sent. What the
+// budget leaves must do, as long as it buys anything.
 func (s *session) prepareTopUp(ctx context.Context, e contract.PrepareTopUp) contract.Event {
-	// What the budget leaves must do, as long as it buys anything.
-	amount := min(e.Amount, s.purse.available())
-	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: amount, Expiry: e.Expiry}})
+	body := chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: e.Amount, Expiry: e.Expiry}}
+	if left, fee := s.purse.available(), s.m.feeOf(body); left > fee {
+		body.TopUp.Amount = min(e.Amount, left-fee)
+	}
+	tx, err := s.prepare(ctx, body, body.TopUp.Amount, "a top-up")
 	if err != nil {
 		return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
 	}
-	if amount < e.Amount && amount > tx.Body.Fee {
-		s.m.cfg.Ledger.Discard(tx)
-		amount -= tx.Body.Fee
-		if tx, err = s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{TopUp: &chain.TopUp{Channel: e.Channel, Amount: amount, Expiry: e.Expiry}}); err != nil {
-			return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
-		}
-	}
-	if err := s.reserve(ctx, amount, tx.Body.Fee, "a top-up"); err != nil {
-		s.m.cfg.Ledger.Discard(tx)
-		return contract.TopUpFailed{At: s.at(), Reason: err.Error()}
-	}
-	return contract.TopUpPrepared{At: s.at(), Amount: amount, Expiry: e.Expiry, Tx: chain.EncodeTx(tx)}
+	return contract.TopUpPrepared{At: s.at(), Amount: body.TopUp.Amount, Expiry: e.Expiry, Tx: chain.EncodeTx(tx)}
 }
 
 // watch tells when the channel has left the ledger. The wait has no deadline but
@@ -188,10 +226,10 @@ func (s *session) refund(ctx context.Context, channel types.Hash) contract.Event
 // settleAccount gives back what was locked and not claimed.
 func (s *session) settleAccount(e contract.Done) {
 	s.money.Lock()
-	back := s.locked - min(e.Claim, s.locked)
+	s.back += s.locked - min(e.Claim, s.locked)
 	s.locked = 0
 	s.money.Unlock()
-	s.purse.giveBack(back)
+	s.giveBack() // the settlement is stored
 }
 
 // publishReceipt puts the verdict of a settled lease on the ledger, once
@@ -200,14 +238,9 @@ func (s *session) publishReceipt() {
 	r := s.state.Record
 	ctx, cancel := context.WithTimeout(s.m.ctx, ledgerTimeout)
 	defer cancel()
-	tx, err := s.m.cfg.Ledger.Prepare(ctx, s.m.cfg.Key, chain.Body{Receipt: &chain.Receipt{Channel: r.Channel,
-		Lease: types.HashOf("lease-record", types.Encode(r)), Verdict: s.verdict(r), Expiry: s.m.cfg.Now().Add(receiptLife).Unix()}})
+	tx, err := s.prepare(ctx, chain.Body{Receipt: &chain.Receipt{Channel: r.Channel,
+		Lease: types.HashOf("lease-record", types.Encode(r)), Verdict: s.verdict(r), Expiry: s.m.cfg.Now().Add(receiptLife).Unix()}}, 0, "a receipt")
 	if err != nil {
-		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
-		return
-	}
-	if err := s.reserve(ctx, 0, tx.Body.Fee, "a receipt"); err != nil {
-		s.m.cfg.Ledger.Discard(tx)
 		s.m.log.Info("no receipt", "channel", r.Channel.Short(), "err", err)
 		return
 	}

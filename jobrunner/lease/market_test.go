@@ -543,8 +543,8 @@ func TestBudget(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	p := newSeller(t, b.ledger, 2)
-	p.caps.Slots = 8
-	const budget = 1_500_000
+	p.caps.Slots, p.busy = 8, true
+	const budget = 1_200_000
 	b.journal.job.Budget = budget
 	b.journal.audit = func(leases map[types.Hash]journal.Lease) {
 		if sum := cost(leases); sum > budget {

@@ -37,8 +37,9 @@ type seller struct {
 	blobs   *blob.Store
 
 	lie        uint64 // percent of the truth that its meter shows
-	talkative  bool
-	closeTwice bool // sends a second, higher CLOSE
+	talkative  bool   // logs its machine
+	busy       bool   // its containers use more of their core
+	closeTwice bool   // sends a second, higher CLOSE
 
 	mu     sync.Mutex
 	leases []*soldLease
@@ -379,6 +380,9 @@ func (l *soldLease) set(exists, frozen bool) {
 func (l *soldLease) usage() pricing.Usage {
 	if l.exists && !l.frozen {
 		l.used += uint64(time.Since(l.since)) / 2
+		if l.p.busy {
+			l.used += uint64(time.Since(l.since)) / 3
+		}
 	}
 	l.since = time.Now()
 	return pricing.Usage{pricing.CPUUser: l.used}

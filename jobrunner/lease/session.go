@@ -46,6 +46,7 @@ type session struct {
 	money  sync.Mutex
 	fees   types.Amount // of the lease's transactions
 	locked types.Amount // taken from the purse for deposits; what is not claimed goes back
+	back   types.Amount // released, and still in the journal's account
 
 	lease *Lease
 	inner insider
@@ -236,7 +237,7 @@ func (s *session) unsent(e contract.Event, r contract.PublisherRecord) {
 	}
 	if tx, err := chain.DecodeTx(raw); err == nil {
 		s.m.cfg.Ledger.Discard(tx)
-		s.release(locks(tx), tx.Body.Fee)
+		s.drop(locks(tx), tx.Body.Fee)
 	}
 }
 
@@ -356,7 +357,11 @@ func (s *session) save(r contract.PublisherRecord) error {
 	if r.Phase == contract.Closed {
 		l.Closed = s.m.cfg.Now()
 	}
-	return s.m.cfg.Journal.SaveLease(l)
+	if err := s.m.cfg.Journal.SaveLease(l); err != nil {
+		return err
+	}
+	s.giveBack()
+	return nil
 }
 
 func (s *session) feesSoFar() types.Amount {
