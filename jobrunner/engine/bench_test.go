@@ -2,11 +2,15 @@ package engine
 
 import (
 	"fmt"
+	"io/fs"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobs/plan"
+	"github.com/zennet/zennet/jobs/spec"
 )
 
 // BenchmarkNoop runs 2,000 tasks that do nothing on four warm slots, every one
@@ -39,19 +43,32 @@ func BenchmarkNoop(b *testing.B) {
 	}
 }
 
-// BenchmarkOneTask is the time from one submission to the end of its one task on
-// a slot that is warm: the job's own start and end are in it.
-func BenchmarkLatency(b *testing.B) {
+// BenchmarkChain is the time of one task on a warm slot where each needs the one
+// before: from its assignment over its journalled end to the next.
+func BenchmarkChain(b *testing.B) {
+	const n = 200
 	l := newLab(b)
-	graph := 200
-	s := l.submit(fmt.Sprintf(`command: ["true"]
-		array: 0-%d
-		slots: 1
-		outputs: outputs/
-		`, graph-1))
-	start := time.Now()
-	if end, err := l.engine.Wait(l.ctx(), s.ID); err != nil || end.State != journal.JobDone {
-		b.Fatal(end, err)
+	var graph plan.Graph
+	for i := range n {
+		t := plan.Task{Name: fmt.Sprint(i), Command: []string{"true"}}
+		if i > 0 {
+			t.Inputs = []plan.Input{{Path: "x", Task: fmt.Sprint(i - 1), From: "none", Optional: true}}
+		}
+		graph.Tasks = append(graph.Tasks, t)
 	}
-	b.ReportMetric(float64(time.Since(start).Microseconds())/float64(graph), "µs/task")
+	l.engine.planner = func(spec.Job, fs.FS) (plan.Graph, error) { return graph, nil }
+	for i := range b.N {
+		s := l.submit(fmt.Sprintf("command: [x]\nslots: 1\nenv: {RUN: \"%d\"}\n", i))
+		l.wait(s.ID)
+		attempts, err := l.journal.Attempts(s.ID, false)
+		if err != nil || len(attempts) != n {
+			b.Fatal(len(attempts), err)
+		}
+		var waits []time.Duration
+		for k := 1; k < n; k++ {
+			waits = append(waits, attempts[k].Started.Sub(attempts[k-1].Started))
+		}
+		slices.Sort(waits)
+		b.ReportMetric(float64(waits[len(waits)/2].Microseconds()), "p50-µs/task")
+	}
 }
