@@ -1,22 +1,28 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/journal"
 )
 
 // world is a ledger, providers and a publisher as processes of their own:
 // nothing is shared but sockets.
 type world struct {
-	*site     // the publisher's place; its home is the publisher's
-	ledger    *process
-	url       string
-	publisher *process
-	providers []*process
-	homes     []string
+	*site              // the publisher's place; its home is the publisher's
+	genesisHome string // of the ledger
+	ledger      *process
+	url         string
+	publisher   *process
+	providers   []*process
+	homes       []string
 }
 
 // newWorld starts a ledger, n providers and a publisher.
@@ -25,6 +31,7 @@ func newWorld(t *testing.T, n int) *world {
 	w := &world{site: newSite(t)}
 	base := t.TempDir()
 	ledger := filepath.Join(base, "ledger")
+	w.genesisHome = ledger
 	args := []string{"init", "--home", ledger, "--fund", w.address("publisher", w.home) + "=100XEN"}
 	for i := range n {
 		w.homes = append(w.homes, filepath.Join(base, fmt.Sprintf("p%d", i)))
@@ -115,10 +122,117 @@ budget: 1 XEN
 	if len(st.Failures) == 0 {
 		t.Error("a provider was killed and no attempt names it")
 	}
+	// The killed provider comes back: it finds its container, settles with its
+	// best voucher, and leaves nothing behind.
+	w.providers[0] = w.provide(0, w.genesisHome)
+	w.providers[0].await("providing as")
+	w.eventually("every lease is settled", func() bool { return w.allSettled(id) })
+	w.receipt(id)
+	w.eventually("no container is left", func() bool { return len(w.containers()) == 0 })
+
 	// A job on a daemon detaches, and is cancelled from outside.
 	out, _ := w.job(0, "submit", "--detach", w.write("long.yaml", "version: 1\nkind: container\ncommand: [\"sleep\", \"600\"]\n"))
 	w.job(0, "cancel", first(out))
 	if st := w.status(first(out)); st.State != "cancelled" {
 		t.Errorf("after cancel: %+v", st)
 	}
+	w.eventually("no container is left", func() bool { return len(w.containers()) == 0 })
+}
+
+// eventually polls what no program announces.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (w *world) allSettled(id string) bool {
+	out, _ := w.job(0, "receipt", id, "--json")
+	var r journal.Receipt
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, l := range r.Leases {
+		if l.Tx == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// containers lists the container folders of all providers.
+func (w *world) containers() []string {
+	var all []string
+	for _, home := range w.homes {
+		found, err := filepath.Glob(filepath.Join(home, "provider", "runc", "bundles", "*"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
+
+// TestKillPublisherAndContainer kills the publisher's daemon in the middle of a
+// job, and a container under it: the job ends as if nothing had been.
+func TestKillPublisherAndContainer(t *testing.T) {
+	w := newWorld(t, 1)
+	file := w.write("steady.yaml", `version: 1
+kind: container
+name: steady
+command: ["sh", "-c", "cat /proc/sys/kernel/random/uuid > id.txt; sleep 2"]
+array: 0-7
+collect: ["id.txt"]
+slots: 2
+budget: 1 XEN
+`)
+	out, _ := w.job(0, "submit", "--detach", file)
+	id := first(out)
+	w.eventually("two tasks are done", func() bool { return w.status(id).Tasks.Done >= 2 })
+	w.publisher.kill()
+	kept := map[string]string{}
+	for i := range 8 {
+		name := fmt.Sprintf("results/tasks/%d/id.txt", i)
+		if data, err := os.ReadFile(filepath.Join(w.dir, name)); err == nil {
+			kept[name] = string(data)
+		}
+	}
+	w.publisher = w.publish(w.genesisHome)
+	w.publisher.await("publishing as")
+	w.killContainer()
+	w.job(0, "watch", id)
+	for name, want := range kept {
+		if got := w.read(name); got != want {
+			t.Errorf("%s was finished and ran again: %q, %q", name, want, got)
+		}
+	}
+	if st := w.status(id); st.Tasks.Done != 8 {
+		t.Errorf("status: %+v", st)
+	}
+	w.eventually("every lease is settled", func() bool { return w.allSettled(id) })
+	w.receipt(id)
+}
+
+// killContainer ends the first process of some container of the first provider.
+func (w *world) killContainer() {
+	w.t.Helper()
+	w.eventually("a container runs", func() bool {
+		states, err := filepath.Glob(filepath.Join(w.homes[0], "provider", "runc", "*", "*", "state.json"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, path := range states {
+			data, err := os.ReadFile(path)
+			var state struct {
+				PID int `json:"init_process_pid"`
+			}
+			if err == nil && json.Unmarshal(data, &state) == nil && state.PID > 1 {
+				return syscall.Kill(state.PID, syscall.SIGKILL) == nil
+			}
+		}
+		return false
+	})
 }

@@ -159,7 +159,7 @@ func TestInterrupt(t *testing.T) {
 // containers lists the container folders of a home's embedded providers.
 func containers(t *testing.T, home string) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(home, "devnet", "provider-*", "runc", "containers", "*"))
+	found, err := filepath.Glob(filepath.Join(home, "devnet", "provider-*", "runc", "bundles", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
