@@ -218,6 +218,9 @@ func (s *session) handle(h happening) bool {
 		}
 		return true
 	}
+	if next.Record.Strikes > s.state.Record.Strikes {
+		s.m.log.Warn("usage disputed", "provider", s.provider, "strikes", next.Record.Strikes, "what", next.Dispute)
+	}
 	s.state = next
 	return s.carryOutAll(effects)
 }

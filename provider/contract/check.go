@@ -1,8 +1,10 @@
 package contract
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
+	"strings"
 
 	"github.com/zennet/zennet/pricing"
 	"github.com/zennet/zennet/provider/protocol"
@@ -35,7 +37,7 @@ type reading struct {
 const (
 	absCPU    = 200_000_000 // ns: the resolution of /proc and two quota periods
 	absFaults = 200_000     // kernels count them apart for a cgroup and for its processes
-	absStaged = 16 << 20    // bytes: what the windows of the streams may hold
+	absStaged = 64 << 20    // bytes: what windows and sockets may hold, in all and not every interval
 )
 
 // subject is what is compared together: its counters' sum, and what the
@@ -45,6 +47,7 @@ type subject struct {
 	low, high uint64 // the sum at the report's time is between these
 	abs       uint64
 	word      bool // nothing is known: the provider's word
+	exact     bool // counted by the publisher itself: the tolerance is for the whole lease
 }
 
 // read takes a reading of the worker (usage nil: none could be had) and the
@@ -58,10 +61,10 @@ func (c crossCheck) read(timeNS int64, usage pricing.Usage, stagedIn, stagedOut 
 }
 
 // compare grants what a report claims beyond the one before, as far as it holds,
-// and reports whether any of it was disputed. now is Unix ns.
-func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust bool, now int64) (crossCheck, bool) {
+// and says what of it is disputed, or "". now is Unix ns.
+func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust bool, now int64) (crossCheck, string) {
 	granted, used := c.granted.Clone(), make(map[pricing.Counter]uint64, len(c.used))
-	disputed := false
+	var disputed []string
 	for _, s := range c.subjects(u, k, trust, now) {
 		var claim uint64
 		for _, n := range s.names {
@@ -73,8 +76,14 @@ func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust b
 			allowed := rise(before, s.high)
 			covered = min(claim, allowed)
 			tolerance := max(s.abs, share(claim, uint64(k.Terms.TolerancePPM), million))
-			if claim > allowed && claim-allowed > tolerance {
-				take, disputed = allowed, true
+			beyond := rise(allowed, claim)
+			if s.exact {
+				// What is on its way was claimed and not yet seen; it stays claimed.
+				covered, tolerance, beyond = claim, s.abs, rise(s.high, add(before, claim))
+			}
+			if beyond > tolerance {
+				take, covered = allowed, allowed
+				disputed = append(disputed, fmt.Sprintf("%s: %d claimed, %d seen", s.names[0], claim, allowed))
 			}
 		}
 		for _, n := range s.names {
@@ -94,7 +103,7 @@ func (c crossCheck) compare(u protocol.UsageReport, k protocol.Contract, trust b
 		}
 	}
 	c.granted, c.used, c.resumed, c.report = granted, used, false, u.Usage.Clone()
-	return c, disputed
+	return c, strings.Join(disputed, "; ")
 }
 
 // subjects lists every counter once. User and system time are one sum, because
@@ -105,8 +114,8 @@ func (c crossCheck) subjects(u protocol.UsageReport, k protocol.Contract, trust 
 		c.inside(u.TimeNS, k, trust, elapsed, absCPU, pricing.CPUUser, pricing.CPUSystem),
 		c.inside(u.TimeNS, k, trust, elapsed, absFaults, pricing.FaultsMinor),
 		c.inside(u.TimeNS, k, trust, elapsed, absFaults, pricing.FaultsMajor),
-		{names: []pricing.Counter{pricing.StagedIn}, low: c.stagedIn, high: c.stagedIn, abs: absStaged},
-		{names: []pricing.Counter{pricing.StagedOut}, low: c.stagedOut, high: c.stagedOut, abs: absStaged},
+		{names: []pricing.Counter{pricing.StagedIn}, low: c.stagedIn, high: c.stagedIn, abs: absStaged, exact: true},
+		{names: []pricing.Counter{pricing.StagedOut}, low: c.stagedOut, high: c.stagedOut, abs: absStaged, exact: true},
 		// Memory cannot be read from inside, but the container has a limit.
 		{names: []pricing.Counter{pricing.Memory}, high: share(k.Spec.Memory, uint64(elapsed), uint64(second)), abs: k.Spec.Memory},
 	}

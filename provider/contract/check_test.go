@@ -68,8 +68,10 @@ func TestCrossCheck(t *testing.T) {
 		"counters that the worker cannot see": {steps: []step{
 			{2, pricing.Usage{pricing.BlockRead: 1 << 40, pricing.FaultsMajor: 9}, cpu(0), 0, pricing.Usage{pricing.BlockRead: 1 << 40, pricing.FaultsMajor: 9}, false}}},
 		"staging": {steps: []step{
-			{2, pricing.Usage{pricing.StagedOut: 20 << 20}, cpu(0), 10 << 20, pricing.Usage{pricing.StagedOut: 20 << 20}, false}, // in flight
-			{4, pricing.Usage{pricing.StagedOut: 60 << 20}, cpu(0), 20 << 20, pricing.Usage{pricing.StagedOut: 30 << 20}, true}}},
+			{2, pricing.Usage{pricing.StagedOut: 70 << 20}, cpu(0), 10 << 20, pricing.Usage{pricing.StagedOut: 70 << 20}, false}, // on its way
+			{4, pricing.Usage{pricing.StagedOut: 80 << 20}, cpu(0), 80 << 20, pricing.Usage{pricing.StagedOut: 80 << 20}, false},
+			{6, pricing.Usage{pricing.StagedOut: 140 << 20}, cpu(0), 80 << 20, pricing.Usage{pricing.StagedOut: 140 << 20}, false},
+			{8, pricing.Usage{pricing.StagedOut: 150 << 20}, cpu(0), 81 << 20, pricing.Usage{pricing.StagedOut: 140 << 20}, true}}}, // not again
 		"memory beyond its limit": {steps: []step{
 			{2, pricing.Usage{pricing.Memory: 3 << 30}, cpu(0), 0, pricing.Usage{pricing.Memory: 3 << 30}, false},
 			{3, pricing.Usage{pricing.Memory: 9 << 30}, cpu(0), 0, pricing.Usage{pricing.Memory: 4 << 30}, true}}},
@@ -78,10 +80,10 @@ func TestCrossCheck(t *testing.T) {
 		check := crossCheck{}
 		for i, s := range c.steps {
 			check = check.read(s.at*second, s.inside, 0, s.out)
-			var disputed bool
+			var disputed string
 			check, disputed = check.compare(protocol.UsageReport{TimeNS: s.at * second, Usage: s.report}, k, c.trust, s.at*second)
-			if disputed != s.disputed {
-				t.Errorf("%s, report %d: disputed %v", name, i+1, disputed)
+			if (disputed != "") != s.disputed {
+				t.Errorf("%s, report %d: disputed %q", name, i+1, disputed)
 			}
 			for _, n := range pricing.Counters {
 				if check.granted[n] != s.granted[n] {
@@ -100,12 +102,12 @@ func TestCrossCheckAfterRestart(t *testing.T) {
 	c := crossCheck{resumed: true, report: before, granted: before}
 	c = c.read(60*second, pricing.Usage{pricing.CPUUser: 60e9}, 0, 0)
 	c, disputed := c.compare(protocol.UsageReport{TimeNS: 60 * second, Usage: pricing.Usage{pricing.CPUUser: 60e9, pricing.StagedOut: 1<<30 + 1}}, k, false, 60*second)
-	if disputed || c.granted[pricing.CPUUser] != 60e9 {
-		t.Errorf("first report: disputed %v, granted %d", disputed, c.granted[pricing.CPUUser])
+	if disputed != "" || c.granted[pricing.CPUUser] != 60e9 {
+		t.Errorf("first report: disputed %q, granted %d", disputed, c.granted[pricing.CPUUser])
 	}
 	c = c.read(62*second, pricing.Usage{pricing.CPUUser: 61e9}, 0, 0)
 	c, disputed = c.compare(protocol.UsageReport{TimeNS: 62 * second, Usage: pricing.Usage{pricing.CPUUser: 65e9, pricing.StagedOut: 1<<30 + 1}}, k, false, 62*second)
-	if !disputed || c.granted[pricing.CPUUser] != 61e9 {
-		t.Errorf("second report: disputed %v, granted %d, want what the worker showed", disputed, c.granted[pricing.CPUUser])
+	if disputed == "" || c.granted[pricing.CPUUser] != 61e9 {
+		t.Errorf("second report: disputed %q, granted %d, want what the worker showed", disputed, c.granted[pricing.CPUUser])
 	}
 }

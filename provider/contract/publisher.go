@@ -27,6 +27,7 @@ type PublisherState struct {
 	Linked       bool
 	Frozen       bool   // the provider says that it froze the container
 	Reason       string // why it ended, or is suspended
+	Dispute      string // what was disputed last (5.4)
 
 	spec      protocol.Spec
 	talk      talk

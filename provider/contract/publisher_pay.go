@@ -71,8 +71,9 @@ func (r *publisherRun) pay() error {
 	}
 	check, disputed := r.s.check.compare(u, rec.Contract, r.Policy.TrustMeter, r.now)
 	r.s.check = check
-	if disputed {
+	if disputed != "" {
 		rec.Strikes++
+		r.s.Dispute = disputed
 	}
 	paid, err := r.payment(u)
 	if err != nil {
@@ -91,7 +92,7 @@ func (r *publisherRun) pay() error {
 		r.closing("the provider ended the lease: " + r.s.Reason)
 		r.s.byeAt = r.now
 	case rec.Strikes >= r.Params.strikes():
-		r.bye(fmt.Sprintf("usage was disputed %d times", rec.Strikes))
+		r.bye(fmt.Sprintf("usage was disputed %d times, at last %s", rec.Strikes, r.s.Dispute))
 	}
 	return r.err
 }
