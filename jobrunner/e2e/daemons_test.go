@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 )
@@ -97,13 +96,7 @@ budget: 1 XEN
 	if code := run.exit(); code != 0 {
 		t.Fatalf("exit %d:\n%s", code, run.said())
 	}
-	id := ""
-	for _, line := range strings.Split(run.said(), "\n") {
-		if len(line) == 16 && !strings.Contains(line, " ") {
-			id = line
-		}
-	}
-	t.Logf("%s", run.said())
+	id := run.id()
 	want := w.read("results/tasks/0/sum.txt")
 	for i := range 8 {
 		if got := w.read(fmt.Sprintf("results/tasks/%d/sum.txt", i)); got != want || len(got) != 65 {
@@ -137,16 +130,6 @@ budget: 1 XEN
 		t.Errorf("after cancel: %+v", st)
 	}
 	w.eventually("no container is left", func() bool { return len(w.containers()) == 0 })
-}
-
-// eventually polls what no program announces.
-func (w *world) eventually(what string, ok func() bool) {
-	w.t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 func (w *world) allSettled(id string) bool {

@@ -112,13 +112,9 @@ slots: 2
 budget: 1 XEN
 `)
 	p := s.start("zennet-job", "submit", file)
-	p.await("4 of 8 tasks done")
-	id := first(p.said())
-	for _, line := range strings.Split(p.said(), "\n") {
-		if len(line) == 16 && !strings.Contains(line, " ") {
-			id = line
-		}
-	}
+	p.await("running")
+	id := p.id()
+	s.eventually("four tasks are done", func() bool { return s.status(id).Tasks.Done >= 4 })
 	p.kill()
 	before := s.status(id)
 	if before.Tasks.Done < 4 || before.State != "running" {

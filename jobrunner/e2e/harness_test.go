@@ -148,6 +148,16 @@ func (s *site) status(id string) journal.Status {
 	return st
 }
 
+// eventually polls what no program announces.
+func (s *site) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
 // receipt reads a job's receipt and holds every lease to PROTOCOL.md 2.6 and
 // 3.5: the settled sum is the last voucher's, and that is the bill of the agreed
 // usage, computed again.
@@ -275,4 +285,16 @@ func (p *process) exit() int {
 		p.t.Fatalf("%s did not end:\n%s", p.cmd.Path, p.said())
 	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// id is the job's id, which a submit prints as a line of its own.
+func (p *process) id() string {
+	p.t.Helper()
+	for _, line := range strings.Split(p.said(), "\n") {
+		if len(line) == 16 && !strings.Contains(line, " ") {
+			return line
+		}
+	}
+	p.t.Fatalf("no id in:\n%s", p.said())
+	return ""
 }

@@ -37,11 +37,18 @@ func classify(f facts, timeoutSeconds uint32, pids uint64) (class, message strin
 	if f.status.Signaled() {
 		end = fmt.Sprintf("killed by signal %d (%s)", f.status.Signal(), unix.SignalName(f.status.Signal()))
 	}
-	said := strings.ToLower(f.stderr)
+	lines := strings.FieldsFunc(f.stderr, func(r rune) bool { return r == '\n' || r == '\r' })
+	words := "" // the line that tells most: the one with a sign, else the last
+	if len(lines) > 0 {
+		words = lines[len(lines)-1]
+	}
 	signs := func(list []string) bool {
-		for _, sign := range list {
-			if strings.Contains(said, sign) {
-				return true
+		for _, line := range lines {
+			for _, sign := range list {
+				if strings.Contains(strings.ToLower(line), sign) {
+					words = line
+					return true
+				}
 			}
 		}
 		return false
@@ -68,8 +75,8 @@ func classify(f facts, timeoutSeconds uint32, pids uint64) (class, message strin
 	default:
 		class, message = protocol.ClassExit, end
 	}
-	if f.stderr != "" {
-		message += ": " + f.stderr
+	if words != "" {
+		message += ": " + words
 	}
 	return class, sentence(message)
 }

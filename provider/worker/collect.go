@@ -176,8 +176,8 @@ func streamOf(f *os.File) protocol.Stream {
 	return protocol.Stream{Size: uint64(n), Hash: types.Hash(sum.Sum(nil))}
 }
 
-// lastLine is the last line of a stream that is not blank.
-func lastLine(f *os.File) string {
+// lastWords is the end of what a task wrote, at most 2,000 bytes.
+func lastWords(f *os.File) string {
 	info, err := f.Stat()
 	if err != nil {
 		return ""
@@ -186,9 +186,5 @@ func lastLine(f *os.File) string {
 	if _, err := f.ReadAt(data, info.Size()-int64(len(data))); err != nil {
 		return ""
 	}
-	data = bytes.TrimSpace(data)
-	if i := bytes.LastIndexAny(data, "\r\n"); i >= 0 {
-		data = data[i+1:]
-	}
-	return sentence(string(data))
+	return string(bytes.TrimSpace(data))
 }

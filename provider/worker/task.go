@@ -106,7 +106,7 @@ func (s *Server) attempt(t *task) *protocol.Exited {
 	out.Stdout = streamOf(stdout)
 	out.Stderr = streamOf(stderr)
 	if out.Code != 0 || facts.why.ended != "" {
-		facts.stderr = lastLine(stderr)
+		facts.stderr = lastWords(stderr)
 		out.Class, out.Message = classify(facts, t.run.TimeoutSeconds, s.cfg.Pids)
 		if out.Class == protocol.ClassMemory {
 			s.limits.claimMemory()
@@ -251,7 +251,7 @@ type facts struct {
 	at     time.Time // when its first process ended
 	why    why
 	limits events // what happened at the limits up to then
-	stderr string // its last line
+	stderr string // the end of it
 }
 
 // supervise waits until the task's first process has ended, by itself, at its
