@@ -50,7 +50,7 @@ func (l *lab) wait(id string) journal.Status {
 // marked is a command that notes each of its runs in a file of the test, and
 // waits there for the file "go" where its index is in slow.
 func (l *lab) marked(slow string) string {
-	return fmt.Sprintf(`command: ["sh", "-c", "echo $ZENNET_TASK_INDEX.$ZENNET_ATTEMPT >> %[1]s/ran; case $ZENNET_TASK_INDEX in %[2]s) until test -e %[1]s/go; do sleep 0.02; done;; esac; echo out $ZENNET_TASK_INDEX > f"]`, l.home, slow)
+	return fmt.Sprintf(`command: ["sh", "-c", "echo $ZENNET_TASK_INDEX.$ZENNET_ATTEMPT >> %[1]s/ran; case $ZENNET_TASK_INDEX in %[2]s) while test -d %[1]s -a ! -e %[1]s/go; do sleep 0.02; done;; esac; echo out $ZENNET_TASK_INDEX > f"]`, l.home, slow)
 }
 
 func (l *lab) ran() map[string]int {
@@ -256,7 +256,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 func TestCancel(t *testing.T) {
 	l := newLab(t)
 	l.write("state.txt", "start\n")
-	text := fmt.Sprintf(`command: ["sh", "-c", "trap 'echo saved >> state.txt; exit 1' TERM; echo began:$ZENNET_RESTART >> %[1]s/ran; until test -e %[1]s/go; do sleep 0.02; done"]
+	text := fmt.Sprintf(`command: ["sh", "-c", "trap 'echo saved >> state.txt; exit 1' TERM; echo began:$ZENNET_RESTART >> %[1]s/ran; while test -d %[1]s -a ! -e %[1]s/go; do sleep 0.02; done"]
 		inputs: [state.txt]
 		collect: [state.txt]
 		checkpoint: ["state.*"]
@@ -400,7 +400,7 @@ func TestManyFilesAndLongLogs(t *testing.T) {
 
 func TestFollowLogs(t *testing.T) {
 	l := newLab(t)
-	id := l.submit(fmt.Sprintf(`command: ["sh", "-c", "echo one; until test -e %[1]s/go; do sleep 0.02; done; echo two"]
+	id := l.submit(fmt.Sprintf(`command: ["sh", "-c", "echo one; while test -d %[1]s -a ! -e %[1]s/go; do sleep 0.02; done; echo two"]
 		outputs: outputs/
 		`, l.home)).ID
 	log, err := l.engine.Logs(l.ctx(), id, "0", false, true)
