@@ -237,6 +237,9 @@ func (r *run) assign(x schedule.Assign) {
 	run := r.job.Run
 	r.touch()
 	r.mu.Unlock()
+	if s == nil {
+		return // it is gone; the SlotDown that says so is on its way
+	}
 	at := journal.Attempt{Job: r.id, Task: x.Task, Attempt: x.Try, Run: run, Lease: s.lease.ID(), Provider: s.lease.Provider(), Started: r.e.now()}
 	r.begun = append(r.begun, at)
 	s.send(command{kind: commandRun, at: schedule.Attempt{Task: x.Task, Number: x.Try}, checkpoint: checkpoint, started: at.Started})
