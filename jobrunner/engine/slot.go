@@ -229,7 +229,8 @@ func (s *slot) reconcile(c *client.Client) {
 	var holds []schedule.Attempt
 	for _, t := range c.Tasks() {
 		at, ok := parseTaskID(t.ID)
-		if !ok || at.Task >= len(s.run.graph.Tasks) {
+		// A new container holds nothing: what it says it ran, nobody gave it.
+		if !ok || taskID(at) != t.ID || at.Task >= len(s.run.graph.Tasks) || !s.greeted && !s.known {
 			c.Kill(t.ID, 0)
 			c.Release(t.ID)
 			continue
