@@ -27,12 +27,13 @@ func (p *publisher) empty(at string) error {
 		return err
 	}
 	err = out.Link(blank, at)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if info, err := out.Lstat(at); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+	if err == nil {
 		return nil
 	}
+	if info, failed := out.Lstat(at); errors.Is(err, fs.ErrExist) && failed == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		return nil
+	}
+	// There is something else, or this file system gives a file no second name.
 	return p.write(at, func(io.Writer) error { return nil })
 }
 
