@@ -16,6 +16,7 @@ var errKeep = errors.New("its files cannot be kept")
 type chunkWriter struct {
 	store *blob.Store
 	want  []types.Hash
+	left  uint64 // bytes of the file that are still to come
 	buf   []byte
 }
 
@@ -40,6 +41,10 @@ func (w *chunkWriter) flush() error {
 	if blob.HashOf(w.buf) != w.want[0] {
 		return &mismatch{fmt.Errorf("a chunk does not have the hash that was told")}
 	}
+	if n := min(w.left, protocol.ChunkSize); uint64(len(w.buf)) != n {
+		return &mismatch{fmt.Errorf("a chunk of %d bytes where %d were told", len(w.buf), n)}
+	}
+	w.left -= uint64(len(w.buf))
 	if _, err := w.store.Put(w.buf); err != nil {
 		return fmt.Errorf("%w: %w", errKeep, err)
 	}

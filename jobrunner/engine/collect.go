@@ -131,6 +131,9 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 		x.Tree = types.Hash{}
 		return false, nil
 	}
+	if m.Files[0].Path == "." {
+		return false, &mismatch{fmt.Errorf("a file without a name is among its files")}
+	}
 	if blob.Size(m) != x.Bytes {
 		return false, &mismatch{fmt.Errorf("its files have %d bytes, not the %d that were told", blob.Size(m), x.Bytes)}
 	}
@@ -156,11 +159,11 @@ func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool
 		if f.Link != "" || f.Mode&protocol.ModeDir != 0 {
 			continue
 		}
-		if s.has(f.Chunks) {
+		if s.has(f) {
 			continue
 		}
 		fresh = true
-		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks}
+		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks, left: f.Size}
 		if carried {
 			_, err = out.Write(w.exit.Inline[i])
 		} else if err = c.Fetch(s.ctx, w.id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
@@ -173,11 +176,16 @@ func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool
 	return fresh, nil
 }
 
-func (s *slot) has(hashes []types.Hash) bool {
-	for _, h := range hashes {
-		if !s.run.e.blobs.Has(h) {
+// has reports whether a file's chunks are here already, as long as it says that
+// they are: what cannot be put together again is fetched, and found out.
+func (s *slot) has(f protocol.File) bool {
+	left := f.Size
+	for _, h := range f.Chunks {
+		n := min(left, protocol.ChunkSize)
+		if !s.run.e.blobs.Holds(h, n) {
 			return false
 		}
+		left -= n
 	}
 	return true
 }

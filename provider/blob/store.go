@@ -309,6 +309,17 @@ func (s *Store) Has(h types.Hash) bool {
 	return err == nil
 }
 
+// Holds is Has for a blob of a known length in bytes.
+func (s *Store) Holds(h types.Hash, size uint64) bool {
+	if !s.Has(h) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[h]
+	return e != nil && uint64(e.size) == size
+}
+
 // use notes that e is in use; mu is held.
 func (s *Store) use(e *entry) {
 	if s.entries[e.hash] != e {
