@@ -296,9 +296,11 @@ func (q *request) run(ctx context.Context, each func(*Lease)) error {
 			q.mu.Unlock()
 		}
 		q.mu.Lock()
-		broke := q.broke
+		broke, more := q.broke, len(q.ready) > 0
 		q.mu.Unlock()
 		switch {
+		case more: // one became ready meanwhile: it is handed over before anything is given up
+			continue
 		case pending > 0:
 		case broke != nil:
 			return broke
