@@ -118,7 +118,24 @@ func (s *session) begin(l *link, caps *protocol.Capabilities) {
 func (s *session) attach(l *link, resume *protocol.Resume) {
 	s.post(happening{event: contract.LinkUp{At: s.at()}, up: l})
 	s.post(happening{event: contract.Received{At: s.at(), Message: resume}, over: l})
-	s.m.begin(func() { s.read(l) })
+	ok := s.m.begin(func() {
+		// The session may have ended before it saw the link: then nobody else closes it.
+		var watch sync.WaitGroup
+		over := make(chan struct{})
+		watch.Go(func() {
+			select {
+			case <-s.ended:
+				l.stream.Close()
+			case <-over:
+			}
+		})
+		s.read(l)
+		close(over)
+		watch.Wait()
+	})
+	if !ok {
+		l.stream.Reset()
+	}
 }
 
 func (s *session) at() contract.At { return contract.At(s.m.now()) }
