@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/zennet/zennet/ledger/chain"
@@ -293,7 +294,8 @@ func (i *insider) read(ctx context.Context) (*protocol.Reading, error) {
 		}
 		i.conn, i.in = conn, bufio.NewReader(conn)
 	}
-	stop := context.AfterFunc(ctx, func() { i.interrupt() })
+	conn := i.conn
+	stop := context.AfterFunc(ctx, func() { interrupt(conn) })
 	defer stop()
 	i.seq++
 	if err := protocol.WriteMessage(i.conn, &protocol.Measure{Seq: i.seq}); err != nil {
@@ -311,8 +313,8 @@ func (i *insider) read(ctx context.Context) (*protocol.Reading, error) {
 }
 
 // interrupt ends a read that waits; the reader drops the connection.
-func (i *insider) interrupt() {
-	if d, ok := i.conn.(interface{ SetDeadline(time.Time) error }); ok {
+func interrupt(conn io.Closer) {
+	if d, ok := conn.(interface{ SetDeadline(time.Time) error }); ok {
 		d.SetDeadline(time.Unix(1, 0))
 	}
 }
