@@ -95,19 +95,24 @@ func StartPublisher(ctx context.Context, cfg PublisherConfig) (p *Publisher, err
 }
 
 // listen starts the publisher's host. Where a port is left open (tcp/0), the one
-// of the last time is tried first: providers redial their leases there.
+// of the last time is tried first: providers redial their leases there. The first
+// line of the file is what was asked for then: another wish is another place.
 func listen(h home.Home, key types.PrivateKey, addrs []string) (host.Host, error) {
 	file := filepath.Join(h.Dir, "listen")
+	asked := strings.Join(addrs, ",")
 	if kept, err := os.ReadFile(file); err == nil && slices.ContainsFunc(addrs, openPort) {
-		if host, err := peer.New(key, strings.Fields(string(kept))); err == nil {
-			return host, nil
+		before, at, _ := strings.Cut(string(kept), "\n")
+		if last := strings.Fields(at); before == asked && len(last) > 0 {
+			if host, err := peer.New(key, last); err == nil {
+				return host, nil
+			}
 		}
 	}
 	host, err := peer.New(key, addrs)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(file, []byte(strings.Join(peer.Addrs(host), "\n")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(asked+"\n"+strings.Join(peer.Addrs(host), "\n")+"\n"), 0o600); err != nil {
 		return nil, errors.Join(err, host.Close())
 	}
 	return host, nil
