@@ -84,7 +84,8 @@ func TestCommandLines(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]int{"": 2, "--help": 0, "--devnet --publish": 2, "--publish": 2, "nonsense": 2,
-		"address nobody": 2, "address provider": 0, "--provide --ledger http://127.0.0.1:1 --genesis /none": 2} {
+		"address nobody": 2, "address provider": 0, "--provide --ledger http://127.0.0.1:1 --genesis /none": 2,
+		"--publish --ledger http://127.0.0.1:1 --genesis /none --interval 500ms": 2} {
 		var out, errs bytes.Buffer
 		if got := RunDaemon(t.Context(), strings.Fields(args), strings.NewReader(""), &out, &errs); got != want {
 			t.Errorf("zennetd %s: exit %d, want %d:\n%s", args, got, want, errs.String())

@@ -120,6 +120,8 @@ func runDaemon(ctx context.Context, e env, f daemonFlags) error {
 		return usage("--devnet stands alone: it publishes and provides by itself")
 	case !f.devnet && !f.publish && !f.provide:
 		return usage("one of --devnet, --publish, --provide is needed (see zennetd --help)")
+	case f.interval < time.Second || f.interval%time.Second != 0 || f.grace < time.Second || f.grace%time.Second != 0:
+		return usage("--interval %s, --grace %s: want whole seconds, at least 1s", f.interval, f.grace)
 	case !f.devnet && (f.ledger == "" || f.genesis == ""):
 		return usage("--ledger and --genesis say which ledger to join")
 	}
@@ -164,6 +166,14 @@ func startDevnet(ctx context.Context, e env, h home.Home, f daemonFlags, log *sl
 	return net.Close, nil
 }
 
+// unlessSaid gives err an exit status, where it has none of its own.
+func unlessSaid(code int, err error) error {
+	if e := (exit{}); errors.As(err, &e) {
+		return err
+	}
+	return exit{code, err}
+}
+
 // startRoles starts what was asked for; what it returns ends it all.
 func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (func(context.Context) error, error) {
 	genesis, err := node.LoadGenesis(f.genesis)
@@ -181,7 +191,7 @@ func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slo
 	if f.provide {
 		p, err := f.startProvider(ctx, h, genesis, log)
 		if err != nil {
-			return nil, errors.Join(exit{exitNoDaemon, err}, down(ctx))
+			return nil, errors.Join(unlessSaid(exitNoDaemon, err), down(ctx))
 		}
 		downs = append(downs, p.Close)
 		e.say("zennetd: providing as %s", p.Address())
