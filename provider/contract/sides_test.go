@@ -106,6 +106,12 @@ func (b *providerSide) carryOut(e Effect, answers *[]Event) bool {
 	switch e := e.(type) {
 	case Send:
 		s.logf("B", "> %s", messageText(e.Message))
+		if u, ok := e.Message.(*protocol.UsageReport); ok && (b.saved == nil || b.saved.Report == nil || b.saved.Report.Hash() != u.Hash()) {
+			s.t.Fatalf("provider sends USAGE %d before it is stored", u.Seq)
+		}
+		if _, ok := e.Message.(*protocol.Accept); ok && b.saved == nil {
+			s.t.Fatalf("provider accepts before that is stored")
+		}
 		s.send("B", e.Message)
 	case Hangup:
 		s.in(2*latency, func() { s.unlink(e.Reason) })
@@ -146,6 +152,9 @@ func (b *providerSide) carryOut(e Effect, answers *[]Event) bool {
 		s.c.set(false, false)
 	case SubmitClose:
 		s.logf("B", "CLOSE claims %d", e.Claim)
+		if b.saved.Phase != Closing || b.saved.Claim != e.Claim {
+			s.t.Fatalf("provider claims %d before that is stored", e.Claim)
+		}
 		body := chain.Body{From: b.m.Key.Address(), Close: &chain.Close{Channel: e.Channel, Claim: e.Claim, Voucher: e.Voucher}}
 		s.l.submit(body.Sign(b.m.Key, b.m.Ledger), func(r chain.Result) {
 			if end, ok := s.l.settled(e.Channel, s.at()); ok {
@@ -303,6 +312,9 @@ func (a *publisherSide) carryOut(e Effect) bool {
 			return true
 		}
 		s.logf("A", "> %s", messageText(e.Message))
+		if p, ok := e.Message.(*protocol.Paid); ok && (a.saved == nil || a.saved.Paid == nil || a.saved.Paid.Voucher != p.Voucher) {
+			s.t.Fatalf("publisher sends VOUCHER %d before it is stored", p.Voucher.Seq)
+		}
 		s.send("A", e.Message)
 	case Hangup:
 		s.in(2*latency, func() { s.unlink(e.Reason) })
@@ -343,6 +355,9 @@ func (a *publisherSide) carryOut(e Effect) bool {
 	case Usable:
 		s.logf("A", "can use the container")
 	case Lost:
+		if !a.saved.Lost {
+			s.t.Fatalf("publisher declares a loss before that is stored")
+		}
 		s.logf("A", "declares the lease lost: %s", e.Reason)
 	case AwaitSettlement:
 		a.watching = true
@@ -376,6 +391,9 @@ func (a *publisherSide) broadcast(e Broadcast) {
 	tx, err := chain.DecodeTx(e.Tx)
 	if err != nil {
 		s.t.Fatalf("stored transaction: %v", err)
+	}
+	if stored := a.saved != nil && (!e.TopUp && string(a.saved.OpenTx) == string(e.Tx) || e.TopUp && string(a.saved.TopUpTx) == string(e.Tx)); !stored {
+		s.t.Fatalf("publisher broadcasts a transaction before it is stored")
 	}
 	id := chain.ChannelID(a.m.Ledger, tx.Body.From, tx.Body.Nonce)
 	what := "OPEN"

@@ -118,6 +118,8 @@ func act(t *testing.T, s *sim, d *datadriven.TestData) {
 		s.a.stingy = false
 	case "publisher has no money":
 		s.a.poor = true
+	case "publisher has money":
+		s.a.poor = false
 	case "publisher crashes":
 		s.a.crash()
 	case "provider crashes":
