@@ -70,7 +70,9 @@ func (s State) Estimate(now time.Duration) (time.Duration, bool) {
 	left := func(t *task) time.Duration {
 		one, _ := m.stages[t.stage].length()
 		if t.phase == running {
-			one = max(one/20, one-(now-t.started))
+			// One that is late already is likely to be late for longer.
+			ran := now - t.started
+			one = max(one/20, one-ran, (ran-one)/2)
 		}
 		return one
 	}
