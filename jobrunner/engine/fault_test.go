@@ -308,6 +308,53 @@ func TestCancelThenKilled(t *testing.T) {
 	l.want(l.wait(id), journal.JobCancelled, 0, 0)
 }
 
+// TestKilledBeforeSettling kills the host when all is done and nothing settled; its
+// lease comes back while the job is being ended, and is settled all the same.
+func TestKilledBeforeSettling(t *testing.T) {
+	l := newLab(t)
+	l.close()
+	jobWrites := func(nth int64, do func() error) func(string) error {
+		var n atomic.Int64
+		return func(kind string) error {
+			if kind == "job" && n.Add(1) == nth {
+				return do()
+			}
+			return nil
+		}
+	}
+	l.options.Before = jobWrites(2, func() error { return errors.New("killed at the settling") })
+	l.open()
+	l.market.deaf.Store(true)
+	id := l.submit(l.marked("none") + "\n").ID
+	if _, err := l.engine.Wait(l.ctx(), id); !errors.Is(err, journal.ErrFailed) {
+		t.Fatal(err)
+	}
+	if n := len(l.market.live()); n != 1 {
+		t.Fatalf("%d leases live", n)
+	}
+	l.close()
+	l.market.deaf.Store(false)
+	ending, handed := make(chan struct{}), make(chan struct{})
+	l.options.Before = jobWrites(2, func() error { close(ending); <-handed; return nil })
+	l.market.back = func(hand func()) {
+		select {
+		case <-ending:
+			t.Error("the job's end was written before its lease came back")
+		case <-time.After(200 * time.Millisecond): // it waits
+		}
+		hand()
+		close(handed)
+	}
+	l.open()
+	if err := l.engine.Recover(l.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	l.want(l.wait(id), journal.JobDone, 1, 0)
+	if n := len(l.market.live()); n != 0 {
+		t.Errorf("%d leases live although the job has ended", n)
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	l := newLab(t)
 	s := l.run(`command: ["sh", "-c", "test $ZENNET_TASK_INDEX = 0 || exec sleep 100"]

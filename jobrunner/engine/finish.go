@@ -110,6 +110,14 @@ func (r *run) finish() {
 	r.market.stop()
 	r.record(func(b *journal.Job) { b.State, b.Cause, b.Message = journal.JobSettling, cause, message })
 	close(r.closing)
+	if r.recovered != nil {
+		// A lease of a former process that comes back now is this run's to settle: once
+		// all have come or are lost, none can be left without an owner.
+		select {
+		case <-r.recovered:
+		case <-r.ctx.Done():
+		}
+	}
 	for _, s := range r.all() {
 		s.release()
 	}

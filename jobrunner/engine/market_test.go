@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -66,6 +67,8 @@ type fakeMarket struct {
 	spoil     func(n int) func(net.Conn) net.Conn // by lease
 	closed    []string                            // reasons, in order
 	acquired  int
+	deaf      atomic.Bool       // Close is not heard by providers
+	back      func(hand func()) // brings a lease back after a restart; nil: at once
 }
 
 func newFakeMarket(t testing.TB) *fakeMarket {
@@ -171,7 +174,11 @@ func (m *fakeMarket) Recover(ctx context.Context, each func(Lease)) error {
 		m.mu.Lock()
 		l := m.leases[stored.ID]
 		m.mu.Unlock()
-		if l != nil && !over(l) {
+		switch {
+		case l == nil || over(l):
+		case m.back != nil:
+			m.back(func() { each(l) })
+		default:
 			each(l)
 		}
 	}
@@ -333,6 +340,10 @@ func (l *fakeLease) mend() {
 }
 
 func (l *fakeLease) Close(ctx context.Context, reason string) error {
+	if l.market.deaf.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	l.end(errors.New("closed: " + reason))
 	l.market.mu.Lock()
 	l.market.closed = append(l.market.closed, reason)
