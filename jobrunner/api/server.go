@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -26,20 +27,9 @@ type Server struct {
 // Serve listens at path (made with the owner's permissions, an old socket is
 // replaced: the caller holds the lock of its folder) and answers until Close.
 func Serve(path string, service Service, log *slog.Logger) (*Server, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("old socket: %w", err)
-	}
-	var listener net.Listener
-	err := withSocketPath(path, func(path string) (err error) {
-		listener, err = net.Listen("unix", path)
-		return err
-	})
+	listener, err := listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("listen at the socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
-		return nil, err
+		return nil, fmt.Errorf("listen at %s: %w", path, err)
 	}
 	h := handler{service, log}
 	mux := http.NewServeMux()
@@ -56,6 +46,31 @@ func Serve(path string, service Service, log *slog.Logger) (*Server, error) {
 		}
 	}()
 	return s, nil
+}
+
+// listen makes the socket in a folder of its own and then moves it to path, so
+// that nobody else can connect before its permissions are right.
+func listen(path string) (net.Listener, error) {
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".api-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	private := filepath.Join(dir, "s")
+	var listener *net.UnixListener
+	err = withSocketPath(private, func(short string) (err error) {
+		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(private, 0o600), os.Rename(private, path)); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
 }
 
 // Close stops listening, gives requests under way a second, and removes the socket.
