@@ -11,5 +11,5 @@
 // sends. The budget of a job is watched here, before every OPEN and TOP-UP
 // (purse.go). Containers, tasks and retries are left to others.
 //
-// Start at market.go, then acquire.go and session.go.
+// Start at market.go, then acquire.go, choose.go and session.go.
 package lease
