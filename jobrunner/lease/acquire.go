@@ -13,7 +13,6 @@ import (
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/client"
 	"github.com/zennet/zennet/ledger/types"
-
 	"github.com/zennet/zennet/provider/contract"
 	"github.com/zennet/zennet/provider/peer"
 	"github.com/zennet/zennet/provider/protocol"
