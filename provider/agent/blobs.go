@@ -28,6 +28,7 @@ type blobs struct {
 type shared struct {
 	store *blob.Store
 	users int
+	turns chan struct{} // blob streams of this publisher that move bytes
 }
 
 // acquire opens the store of addr for one lease more.
@@ -40,11 +41,22 @@ func (b *blobs) acquire(addr types.Address) (*blob.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s = &shared{store: store}
+		s = &shared{store: store, turns: make(chan struct{}, maxTurns)}
 		b.open[addr] = s
 	}
 	s.users++
 	return s.store, nil
+}
+
+// turns bounds the blob streams of addr that move bytes at once; nil where none
+// of its leases lives.
+func (b *blobs) turns(addr types.Address) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.open[addr]; s != nil {
+		return s.turns
+	}
+	return nil
 }
 
 // release lets go of the store of addr for one lease, and unpins what was pinned

@@ -15,6 +15,7 @@ const (
 	maxBlobStreams   = 4                // open at once for one lease
 	maxUnknown       = 32               // streams of one publisher that have not said for which lease they are
 	maxIntakes       = 8                // blob streams that move bytes at once, in all
+	maxTurns         = 3                // the same, of one publisher: the others have theirs
 	maxMatches       = 1024             // announcements remembered
 	maxLeaseFrame    = 128 << 10        // bytes of a message on a lease stream
 	maxEnded         = 1000             // leases of the past that are kept

@@ -169,11 +169,13 @@ func (a *Agent) intake(sv *service, s network.Stream, r io.Reader) error {
 	default:
 		return fmt.Errorf("%w: %d blob streams are open", ErrRefused, maxBlobStreams)
 	}
-	select {
-	case a.took <- struct{}{}:
-		defer func() { <-a.took }()
-	case <-sv.ctx.Done():
-		return sv.ctx.Err()
+	for _, turns := range []chan struct{}{a.blobs.turns(sv.publisher), a.took} {
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-sv.ctx.Done():
+			return sv.ctx.Err()
+		}
 	}
 	kept := sv.kept.Load()
 	if kept >= a.cfg.BlobBytes {
