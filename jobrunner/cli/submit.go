@@ -111,7 +111,8 @@ func submit(ctx context.Context, e env, arg string, f submitFlags) error {
 	if f.budget != "" {
 		sets = append(sets, "budget="+f.budget)
 	}
-	if _, err := file.parse(sets); err != nil {
+	// All that can be refused is refused before a network is started for it.
+	if _, _, _, err := planFile(file, sets); err != nil {
 		return err
 	}
 	req := api.SubmitRequest{Name: file.name, Text: file.text, Dir: file.dir, Set: sets, Again: f.again}
