@@ -61,7 +61,7 @@ func cut(job spec.Job, total, segment, unit, list, frames, chosen int64, dt floa
 		t.Segment = min(max(1, (chosen+unit/2)/unit), maxSteps/unit) * unit
 	case segment == 0 || segment%unit != 0:
 		good := near(segment, unit, dt)
-		if frames > 0 && segment > 0 && segment%list == 0 && unit == lcm(list, frames) {
+		if len(g.TPR) == 0 && frames > 0 && segment > 0 && segment%list == 0 && unit == lcm(list, frames) {
 			if f := divisors(segment, frames, dt); f != "" {
 				good += "; or frames of " + f
 			}
