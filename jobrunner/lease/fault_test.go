@@ -17,12 +17,11 @@ import (
 // frame, in the journal first; its channel is refunded after expiry.
 func TestVanishedProvider(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.life = 18 * time.Second
+	b := benchWith(t, time.Second, 3, 18*time.Second)
 	p := newSeller(t, b.ledger, 2)
 	b.open()
 	l := b.acquire(b.request(1))[0]
-	b.until(10*time.Second, "a payment", func() bool { return b.journal.lease(l.ID()).LastPaid != nil })
+	b.until(20*time.Second, "a payment", func() bool { return b.journal.lease(l.ID()).LastPaid != nil })
 	begin := time.Now()
 	p.vanish()
 	select {
@@ -30,7 +29,7 @@ func TestVanishedProvider(t *testing.T) {
 	case <-b.context(10 * time.Second).Done():
 		t.Fatal("not noticed")
 	}
-	if took := time.Since(begin); took < time.Second || took > 5*time.Second {
+	if took := time.Since(begin); took < time.Second || took > 8*time.Second {
 		t.Errorf("declared lost after %v, want about 3 s", took)
 	}
 	if !errors.Is(l.Err(), ErrLost) {
@@ -49,13 +48,13 @@ func TestVanishedProvider(t *testing.T) {
 	b.balanced()
 }
 
-// A provider that reports three times what was used gets little more than what
+// A provider that reports twice what was used gets little more than what
 // was used, three strikes, and a receipt that says so.
 func TestLyingProvider(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	p := newSeller(t, b.ledger, 2)
-	p.lie = 300
+	p.lie = 200
 	b.open()
 	l := b.acquire(b.request(1))[0]
 	select {
@@ -63,7 +62,7 @@ func TestLyingProvider(t *testing.T) {
 	case <-b.context(20 * time.Second).Done():
 		t.Fatal("never ended")
 	}
-	if err := l.Close(b.context(10*time.Second), ""); err != nil {
+	if err := l.Close(b.context(20*time.Second), ""); err != nil {
 		t.Fatal(err)
 	}
 	kept := b.settled(l.ID())
@@ -86,8 +85,8 @@ func TestDoubleClaim(t *testing.T) {
 	p.closeTwice = true
 	b.open()
 	l := b.acquire(b.request(1))[0]
-	b.until(10*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
-	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+	b.until(20*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
+	if err := l.Close(b.context(20*time.Second), "done"); err != nil {
 		t.Fatal(err)
 	}
 	b.settled(l.ID())
@@ -107,12 +106,12 @@ func TestLinkCutAndResumed(t *testing.T) {
 		for _, c := range p.host.Network().Conns() {
 			c.Close()
 		}
-		b.until(10*time.Second, "payments after the cut", func() bool { _, paid := l.Spent(); return paid > before+perSecond })
+		b.until(20*time.Second, "payments after the cut", func() bool { _, paid := l.Spent(); return paid > before+perSecond })
 	}
 	if l.Err() != nil {
 		t.Fatalf("lease ended: %v", l.Err())
 	}
-	if err := l.Close(b.context(10*time.Second), "done"); err != nil {
+	if err := l.Close(b.context(20*time.Second), "done"); err != nil {
 		t.Fatal(err)
 	}
 	b.settled(l.ID())
@@ -127,20 +126,20 @@ func TestRestartWithLiveLease(t *testing.T) {
 	p := newSeller(t, b.ledger, 2)
 	b.open()
 	l := b.acquire(b.request(1))[0]
-	b.until(10*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
+	b.until(20*time.Second, "a payment", func() bool { _, paid := l.Spent(); return paid > 0 })
 	before := b.journal.lease(l.ID()).Paid()
 	m := b.restart()
 	// The provider redials before the journal is read: it is not dropped.
 	time.Sleep(300 * time.Millisecond)
 	var back []*Lease
-	if err := m.Recover(b.context(10*time.Second), func(l *Lease) { back = append(back, l) }); err != nil {
+	if err := m.Recover(b.context(20*time.Second), func(l *Lease) { back = append(back, l) }); err != nil {
 		t.Fatal(err)
 	}
 	if len(back) != 1 || back[0].ID() != l.ID() || back[0].Provider() != p.key.Address() || back[0].Programs()["gmx"] != "2022.5" {
 		t.Fatalf("recovered %d leases", len(back))
 	}
-	b.until(10*time.Second, "payments go on", func() bool { return b.journal.lease(l.ID()).Paid() > before+perSecond/2 })
-	if err := back[0].Close(b.context(10*time.Second), "done"); err != nil {
+	b.until(20*time.Second, "payments go on", func() bool { return b.journal.lease(l.ID()).Paid() > before+perSecond/2 })
+	if err := back[0].Close(b.context(20*time.Second), "done"); err != nil {
 		t.Fatal(err)
 	}
 	if got := len(p.funded()); got != 1 {
@@ -162,11 +161,10 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%v", n, after), func(t *testing.T) {
 				t.Parallel()
 				b := newBench(t)
-				b.life = 18 * time.Second
 				newSeller(t, b.ledger, 2)
 				b.journal.failAt, b.journal.after = n, after
 				b.open()
-				ctx, cancel := context.WithCancel(b.context(30 * time.Second))
+				ctx, cancel := context.WithCancel(b.context(60 * time.Second))
 				lived := make(chan error, 1)
 				go func() {
 					lived <- b.market.Acquire(ctx, b.request(1), func(l *Lease) {
@@ -187,13 +185,13 @@ func TestCrashAtEveryWrite(t *testing.T) {
 				cancel()
 				<-lived
 				m := b.restart()
-				err := m.Recover(b.context(40*time.Second), func(l *Lease) {
-					go l.Close(b.context(40*time.Second), "recovered")
+				err := m.Recover(b.context(60*time.Second), func(l *Lease) {
+					go l.Close(b.context(90*time.Second), "recovered")
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.until(40*time.Second, "everything settled", func() bool {
+				b.until(90*time.Second, "everything settled", func() bool {
 					live, err := b.journal.Leases("", true)
 					return err == nil && len(live) == 0 && b.ledger.supply().Deposits == 0
 				})
@@ -240,7 +238,7 @@ func TestBudget(t *testing.T) {
 	for _, l := range got {
 		select {
 		case <-l.Done(): // no top-up was possible any more
-		case <-b.context(40 * time.Second).Done():
+		case <-b.context(90 * time.Second).Done():
 			t.Fatal("a lease goes on without money")
 		}
 		if err := l.Close(b.context(20*time.Second), "spent"); err != nil {

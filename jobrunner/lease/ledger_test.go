@@ -40,12 +40,12 @@ func newKey(t testing.TB, seed byte) types.PrivateKey {
 
 const wealth = 100 * types.XEN
 
-func newTestLedger(t testing.TB, rich ...types.PrivateKey) *testLedger {
+func newTestLedger(t testing.TB, margin int64, rich ...types.PrivateKey) *testLedger {
 	t.Helper()
 	delegate := newKey(t, 200).Address()
 	consensus := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32)).Public().(ed25519.PublicKey)
 	params := chain.DevParams()
-	params.MarginSeconds, params.RefundDepth = 3, 3
+	params.MarginSeconds, params.RefundDepth = margin, 3
 	g := chain.Genesis{Params: params, Time: time.Now().Unix(), Random: types.Hash{7},
 		Accounts:  []chain.GenesisAccount{{Address: delegate, Amount: 10 * types.XEN}},
 		Delegates: []chain.GenesisDelegate{{Address: delegate, ConsensusKey: consensus, Name: "d"}}}

@@ -69,8 +69,8 @@ type soldLease struct {
 // perSecond is what a core costs in these tests, nXEN a second.
 const perSecond = 10_000
 
-func testParams() contract.Params {
-	return contract.Params{MarginSeconds: 3, SamplesPerInterval: 4, Strikes: 3, RetrySeconds: 1}
+func (l *testLedger) machineParams() contract.Params {
+	return contract.Params{MarginSeconds: uint32(l.state.Params().MarginSeconds), SamplesPerInterval: 4, Strikes: 3, RetrySeconds: 1}
 }
 
 func newSeller(t testing.TB, l *testLedger, seed byte) *seller {
@@ -79,7 +79,7 @@ func newSeller(t testing.TB, l *testLedger, seed byte) *seller {
 		caps: protocol.Capabilities{Cores: 2, Memory: 1 << 30, Disk: 1 << 30, Slots: 2, MaxRate: 3600 * perSecond,
 			Rates:    pricing.Rates{pricing.CPUUser: {NXEN: 3600 * perSecond, Per: 3600e9}},
 			Programs: map[string]string{"gmx": "2022.5"}}}
-	p.machine = contract.Provider{Key: p.key, Ledger: l.state.Ledger(), Params: testParams(), Policy: contract.ProviderPolicy{
+	p.machine = contract.Provider{Key: p.key, Ledger: l.state.Ledger(), Params: l.machineParams(), Policy: contract.ProviderPolicy{
 		MinIntervalSeconds: 1, MaxIntervalSeconds: 60, MinGraceSeconds: 1, MaxGraceSeconds: 60, MaxLeaseSeconds: 7200}}
 	var err error
 	if p.host, err = peer.New(p.key, nil); err != nil {
