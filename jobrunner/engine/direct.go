@@ -14,9 +14,7 @@ func Direct(m *lease.Market) Market { return direct{m} }
 type direct struct{ market *lease.Market }
 
 func (d direct) Acquire(ctx context.Context, r Request, each func(Lease)) error {
-	err := d.market.Acquire(ctx, lease.Request{Job: r.Job, Spec: r.Spec, Count: r.Count, MaxRate: r.MaxRate, Deny: r.Deny, Avoid: r.Avoid,
-		MinProviders: r.MinProviders, Budget: r.Budget, Since: r.Since, Seconds: r.Seconds, Deadline: r.Deadline, Info: r.Info},
-		func(l *lease.Lease) { each(l) })
+	err := d.market.Acquire(ctx, r, func(l *lease.Lease) { each(l) })
 	switch {
 	case errors.Is(err, lease.ErrNotAffordable):
 		return refusal{ErrNotAffordable, err}

@@ -3,28 +3,14 @@ package engine
 import (
 	"context"
 	"io"
-	"time"
 
+	"github.com/zennet/zennet/jobrunner/lease"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
-	"github.com/zennet/zennet/provider/protocol"
 )
 
 // Request asks a market for containers.
-type Request struct {
-	Job          string
-	Spec         protocol.Spec
-	Count        int
-	MaxRate      types.Amount // nXEN an hour and container; 0 = no limit but the budget
-	Deny         []types.Address
-	Avoid        []types.Address // only where nobody else offers
-	MinProviders int
-	Budget       types.Amount // of the whole job, fees included
-	Since        time.Time    // leases of the job opened from here on count against Budget
-	Seconds      uint32       // how long a lease is expected to last
-	Deadline     time.Time    // when the market shall give up
-	Info         string       // for people, in the announcement
-}
+type Request = lease.Request
 
 // Market leases containers (jobrunner/lease; Direct adapts it).
 type Market interface {
