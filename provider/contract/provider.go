@@ -114,7 +114,7 @@ func (r *providerRun) do(e ...Effect) { r.out = append(r.out, e...) }
 // send sends where there is a stream; nothing depends on a message's arrival.
 func (r *providerRun) send(m protocol.Message) {
 	if r.s.Linked {
-		r.do(Send{m})
+		r.do(Send{said(m)})
 	}
 }
 

@@ -117,7 +117,7 @@ func (r *publisherRun) do(e ...Effect) { r.out = append(r.out, e...) }
 
 func (r *publisherRun) send(m protocol.Message) {
 	if r.s.Linked {
-		r.do(Send{m})
+		r.do(Send{said(m)})
 	}
 }
 

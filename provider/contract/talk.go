@@ -68,3 +68,19 @@ func (t *talk) accept(a *protocol.Accept, peer types.Address, ledger types.Hash)
 func signContract(key types.PrivateKey, ledger types.Hash, c protocol.Contract) types.Signature {
 	return key.Sign("contract", ledger, types.Encode(c))
 }
+
+// said is a message as it may be sent: reasons come from anywhere, so they are
+// cut to what the other side's Validate takes.
+func said(m protocol.Message) protocol.Message {
+	switch m := m.(type) {
+	case *protocol.Reject:
+		return &protocol.Reject{Reason: protocol.Sentence(m.Reason)}
+	case *protocol.Bye:
+		return &protocol.Bye{Reason: protocol.Sentence(m.Reason)}
+	case *protocol.Drop:
+		return &protocol.Drop{Reason: protocol.Sentence(m.Reason)}
+	case *protocol.State:
+		return &protocol.State{Frozen: m.Frozen, Reason: protocol.Sentence(m.Reason)}
+	}
+	return m
+}
