@@ -269,7 +269,7 @@ func (a *app) value(key []byte, height int64) (wire.Value, error) {
 	if err != nil {
 		return wire.Value{}, err
 	}
-	if len(key) == 0 || len(key) > maxKey || derived(key) {
+	if len(key) == 0 || len(key) > maxKey || chain.FromHeaders(key) {
 		return wire.Value{}, fmt.Errorf("key %x has no proof", key)
 	}
 	value, proof, err := a.store.prove(key, height)

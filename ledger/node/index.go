@@ -12,11 +12,6 @@ import (
 	"github.com/zennet/zennet/ledger/types"
 )
 
-// derived tells which keys of the state follow from the headers and the rest of
-// the state alone: the times of the last headers and the head record. They
-// change with every block, so they are kept out of the authenticated tree.
-func derived(key []byte) bool { return len(key) > 0 && (key[0] == 't' || key[0] == 'h') }
-
 // The first byte of a key in the index tells what lies there.
 const (
 	indexDerived = 'd' // key of the state → its value

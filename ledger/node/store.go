@@ -228,7 +228,7 @@ type view struct {
 }
 
 func (v *view) Get(key []byte) []byte {
-	if derived(key) {
+	if chain.FromHeaders(key) {
 		return v.store.index.get(key)
 	}
 	if v.tree == nil {
@@ -240,7 +240,7 @@ func (v *view) Get(key []byte) []byte {
 }
 
 func (v *view) Set(key, value []byte) {
-	if derived(key) {
+	if chain.FromHeaders(key) {
 		v.store.index.staged[string(key)] = value
 		return
 	}
@@ -249,7 +249,7 @@ func (v *view) Set(key, value []byte) {
 }
 
 func (v *view) Delete(key []byte) {
-	if derived(key) {
+	if chain.FromHeaders(key) {
 		v.store.index.staged[string(key)] = nil
 		return
 	}
@@ -258,7 +258,7 @@ func (v *view) Delete(key []byte) {
 }
 
 func (v *view) Iterate(prefix []byte, fn func(key, value []byte) bool) {
-	if derived(prefix) {
+	if chain.FromHeaders(prefix) {
 		v.store.index.iterate(prefix, fn)
 		return
 	}
