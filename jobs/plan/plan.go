@@ -13,6 +13,10 @@ type Graph struct {
 	// Programs are the host programs that tasks call by name ("gmx"): a job's
 	// leases must agree in their versions.
 	Programs []string
+	// Output is the folder that tasks deliver into (Task.Deliver), a URL or a path
+	// relative to the job file's folder; "" where none does. It appears whole, by
+	// one rename, when the job is done.
+	Output string
 }
 
 // Task is one unit of work. Name is unique in its graph and is the NAME of
@@ -45,6 +49,21 @@ type Task struct {
 	Report bool
 	// BestEffort says that the task's failure does not fail the job (report items).
 	BestEffort bool
+	// Stdin are parts of data files that are streamed into the task's standard
+	// input, one after another; none: it is empty.
+	Stdin []Part
+	// Deliver are collected files that belong into the job's output folder.
+	Deliver []Delivery
+	// Facts is the path of a small collected file that the job's report reads; "" = none.
+	Facts string
+	// Keep says that the collected files only feed other tasks: they may stay where
+	// they were made until one needs them, and may be made again.
+	Keep bool
+	// Speculate says that a second attempt may race a slow one.
+	Speculate bool
+	// SkipBad says that after two failures with the same exit code the next attempt
+	// is told to leave out the records that make it fail (EnvSkip).
+	SkipBad bool
 	// ExpectSeconds is the planner's estimate of one attempt, 0 if it has none.
 	ExpectSeconds float64
 }
@@ -64,6 +83,30 @@ type Input struct {
 	// Optional: where From does not exist among the outputs, nothing is placed.
 	Optional bool
 }
+
+// EnvSkip is set to 1 in an attempt that is to leave out bad records.
+const EnvSkip = "ZENNET_SKIP"
+
+// Part is a part of a data file: the whole records that belong to the bytes from
+// Offset to Offset+Length after Hadoop's rule (a record whose first byte is at p
+// belongs where Offset < p ≤ Offset+Length; p = 0 to the first part). ID, Size and ModTime are
+// the file's when the job was planned: a file that has others since is refused.
+type Part struct {
+	File           string // a URL, or a path relative to the job file's folder
+	ID             uint64 // the file's number in its file system
+	Size           int64  // bytes
+	ModTime        int64  // Unix milliseconds
+	Offset, Length int64  // bytes of the file as it lies there
+	// Whole says that the bytes are streamed as they are (a compressed file that
+	// cannot be cut); otherwise whole records are.
+	Whole     bool
+	Codec     string // "bzip2": records are cut from the decoded file, at its blocks; "" otherwise
+	Delimiter []byte // of records; empty: LF, CRLF and a lone CR
+	Limit     int64  // stream no more than about so many bytes (samples); 0 = all
+}
+
+// Delivery is a collected file and its name in the job's output folder.
+type Delivery struct{ From, Name string }
 
 // Needs lists the names of the tasks whose outputs t takes, each once.
 func (t Task) Needs() []string {
@@ -106,12 +149,13 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 		Collect    []string
 		Checkpoint []string
 		Params     []Param
+		Stdin      []Part `cbor:",omitempty"`
 	}
 	keys := make([]types.Hash, len(g.Tasks))
 	byName := make(map[string]types.Hash, len(g.Tasks))
 	for i, t := range g.Tasks {
 		c := content{Image: image, Command: t.Command, Env: t.Env, Collect: t.Collect,
-			Checkpoint: t.Checkpoint, Params: t.Params}
+			Checkpoint: t.Checkpoint, Params: t.Params, Stdin: t.Stdin}
 		for _, in := range t.Inputs {
 			one := input{Path: in.Path, Data: in.Data, Mode: in.Mode, From: in.From, Opt: in.Optional}
 			var err error

@@ -10,6 +10,7 @@ import (
 const (
 	KindContainer = "container"
 	KindGromacs   = "gromacs"
+	KindMapReduce = "mapreduce"
 )
 
 // ImageHost is the image that stands for the provider's own programs.
@@ -39,6 +40,7 @@ type Job struct {
 
 	Container *Container `json:",omitempty"`
 	Gromacs   *Gromacs   `json:",omitempty"`
+	MapReduce *MapReduce `json:",omitempty"`
 
 	// Lines maps the dotted path of every key that was given to its place for
 	// messages: "slots" → "fold.yaml:7", or "--set slots=5". See At.
