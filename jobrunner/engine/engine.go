@@ -23,6 +23,7 @@ type Config struct {
 	Journal *journal.Journal
 	Market  Market      // Direct(…) over a *lease.Market
 	Blobs   *blob.Store // the publisher's own: outputs, manifests
+	Data    OpenData    // for jobs with data files or an output folder; nil = such jobs are refused
 	Log     *slog.Logger
 	Now     func() time.Time // nil = time.Now
 }
@@ -32,6 +33,7 @@ type Engine struct {
 	journal *journal.Journal
 	market  Market
 	blobs   *blob.Store
+	data    OpenData
 	log     *slog.Logger
 	now     func() time.Time
 	planner func(spec.Job, fs.FS) (plan.Graph, error)
@@ -58,7 +60,7 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{})}
+	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, data: c.Data, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	close(e.idle)
 	return e, nil

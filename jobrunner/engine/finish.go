@@ -158,7 +158,7 @@ func (r *run) finish() {
 // abandoned lets go of what the run holds.
 func (r *run) abandoned() {
 	r.out.Close()
-	r.inputs.root.Close()
+	r.planned.close()
 	r.watchers.close()
 	r.e.forget(r)
 }

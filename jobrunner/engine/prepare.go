@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -24,7 +25,17 @@ type planned struct {
 	graph   plan.Graph
 	keys    []types.Hash
 	inputs  *inputs
-	outputs string // absolute
+	source  Source // nil where no task reads data files
+	output  Output // nil where nothing is delivered
+	outputs string // absolute folder of the results
+}
+
+// close lets go of what plan opened.
+func (p *planned) close() {
+	p.inputs.root.Close()
+	if p.source != nil {
+		p.source.Close()
+	}
 }
 
 // plan plans a job whose file is in dir and hashes its inputs, once.
@@ -39,7 +50,7 @@ func (e *Engine) plan(job spec.Job, dir string) (*planned, error) {
 	}
 	p.inputs = &inputs{root: root, trees: map[string]*inputTree{}}
 	if err := p.fill(e, root.FS()); err != nil {
-		root.Close()
+		p.close()
 		return nil, err
 	}
 	return p, nil
@@ -70,6 +81,26 @@ func (p *planned) fill(e *Engine, files fs.FS) (err error) {
 		return err
 	}
 	p.id = jobID(p.spec, p.graph, p.keys)
+	return p.open(e)
+}
+
+// open makes the job's data reachable, where it has any.
+func (p *planned) open(e *Engine) (err error) {
+	reads := slices.ContainsFunc(p.graph.Tasks, func(t plan.Task) bool { return len(t.Stdin) > 0 })
+	if !reads && p.graph.Output == "" {
+		return nil
+	}
+	if e.data == nil {
+		return fmt.Errorf("%w: this publisher reads no data files", ErrInvalid)
+	}
+	if p.source, p.output, err = e.data(p.spec, p.dir, p.id); err != nil {
+		return refusal{ErrInvalid, err}
+	}
+	if p.graph.Output == "" {
+		p.output = nil
+	} else if p.output == nil {
+		return fmt.Errorf("%w: it has no output folder, and delivers into %s", ErrInvalid, p.graph.Output)
+	}
 	return nil
 }
 
@@ -99,6 +130,9 @@ func jobID(job spec.Job, g plan.Graph, keys []types.Hash) string {
 		content.Tasks = append(content.Tasks, task{Name: t.Name, Key: keys[i]})
 	}
 	h := types.HashOf("job", types.Encode(content))
+	if g.Output != "" {
+		h = types.HashOf("job into", types.Encode([]string{h.String(), g.Output}))
+	}
 	return h.String()[:16]
 }
 

@@ -93,7 +93,7 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 	}
 	p, err := e.plan(job, b.Dir)
 	if err == nil && p.id != b.ID {
-		p.inputs.root.Close()
+		p.close()
 		err = fmt.Errorf("%w: its inputs were changed since it was submitted", ErrInvalid)
 	}
 	if err != nil {
@@ -132,7 +132,7 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 	}
 	r, err := e.start(p, b, rows, held)
 	if err != nil {
-		p.inputs.root.Close()
+		p.close()
 		return e.giveUp(b, err)
 	}
 	r.awaited, r.open, r.recovered = awaited, open, make(chan struct{})

@@ -361,7 +361,7 @@ func (r *run) abandon() {
 	r.commit.stop()
 	r.paper.stop()
 	r.out.Close()
-	r.inputs.root.Close()
+	r.planned.close()
 	r.watchers.close()
 	r.e.forget(r)
 }

@@ -51,27 +51,27 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	running := e.runs[p.id]
 	e.mu.Unlock()
 	if running != nil {
-		p.inputs.root.Close()
+		p.close()
 		return Submitted{p.id, SubmittedRunning, running.outputs}, nil
 	}
 	old, err := e.journal.Job(p.id)
 	known := err == nil
 	switch {
 	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && isFolder(p.outputs):
-		p.inputs.root.Close()
+		p.close()
 		return Submitted{p.id, SubmittedDone, old.Outputs}, nil
 	case known:
 		out.State = SubmittedResumed
 	case !errors.Is(err, journal.ErrNotFound):
-		p.inputs.root.Close()
+		p.close()
 		return Submitted{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		p.inputs.root.Close()
+		p.close()
 		return Submitted{}, err
 	}
 	if err := e.begin(p, s, &old, known); err != nil {
-		p.inputs.root.Close()
+		p.close()
 		return Submitted{}, err
 	}
 	return out, nil

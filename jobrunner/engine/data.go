@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"io"
+
+	"github.com/zennet/zennet/jobs/plan"
+	"github.com/zennet/zennet/jobs/spec"
+)
+
+// OpenData makes a job's data files and its output folder reachable; dir is the
+// job file's folder, id the job's. It touches no file and no network: its
+// errors are the job's own faults. The output is nil where the job has none.
+type OpenData func(job spec.Job, dir, id string) (Source, Output, error)
+
+// Source is what a job reads. It is used by many goroutines.
+type Source interface {
+	// Open streams a part of an input file. A file that is no longer the one that was
+	// planned is an error that names it.
+	Open(ctx context.Context, part plan.Part) (io.ReadCloser, error)
+	// Close lets go of what was opened for the job, its output included.
+	Close() error
+}
+
+// Output is the folder that a job delivers into. While it is being made, its files
+// are in a hidden folder beside it, the staging folder. fs.ErrPermission and
+// fs.ErrExist are errors that last; any other may pass.
+type Output interface {
+	// Begin makes the staging folder, empty: the proof that the output can be
+	// written. What is left in such a folder is removed first. fs.ErrExist: the output
+	// is there already.
+	Begin(ctx context.Context) (Staging, error)
+	// Find tells what became of a staging folder that Begin made.
+	Find(ctx context.Context, s Staging) (Place, error)
+	// Put writes a file of size bytes into the staging folder, whole or not at all.
+	Put(ctx context.Context, s Staging, name string, size int64, from io.Reader) error
+	// Commit makes the staging folder the output by one rename: with the named files,
+	// an empty _SUCCESS, and nothing else. fs.ErrNotExist: a file is missing or has
+	// another size; fs.ErrExist: somebody made the output meanwhile. Then nothing has
+	// happened.
+	Commit(ctx context.Context, s Staging, files map[string]int64) error
+	// Discard removes the staging folder with all that is in it.
+	Discard(ctx context.Context, s Staging) error
+}
+
+// Staging names a staging folder: its path in its file system, and its number
+// there, which a rename keeps.
+type Staging struct {
+	Path string
+	ID   uint64
+}
+
+// Place is where a staging folder is found.
+type Place uint8
+
+// The places.
+const (
+	PlaceGone   Place = iota
+	PlaceStaged       // where Begin made it
+	PlaceOutput       // it is the output
+)
