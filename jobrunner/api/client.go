@@ -103,7 +103,8 @@ func (c *Client) Network(ctx context.Context) (Network, error) {
 }
 
 // Watch calls each with every snapshot until the job has ended and returns nil
-// then. A connection that ends before is ErrNoDaemon.
+// then. A connection that ends before is ErrNoDaemon, or ErrStopped where the
+// host said why.
 func (c *Client) Watch(ctx context.Context, id string, each func(journal.Status)) error {
 	resp, err := c.do(ctx, "GET", "/jobs/"+url.PathEscape(id)+"/events", nil)
 	if err != nil {
@@ -112,7 +113,7 @@ func (c *Client) Watch(ctx context.Context, id string, each func(journal.Status)
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 64<<20)
-	ended := false
+	ended, stopped := false, ""
 	for lines.Scan() {
 		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
 		if !ok {
@@ -123,13 +124,16 @@ func (c *Client) Watch(ctx context.Context, id string, each func(journal.Status)
 			return fmt.Errorf("snapshot of job %s: %w", id, err)
 		}
 		each(s)
-		ended = s.Ended()
+		ended, stopped = s.Ended(), s.Stopped
 	}
 	if ended {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if stopped != "" {
+		return Problem{ErrStopped, fmt.Sprintf("job %s: %s", id, stopped)}
 	}
 	return fmt.Errorf("%w: the connection ended before the job did", ErrNoDaemon)
 }

@@ -17,6 +17,9 @@ const (
 	ErrSpec ErrorKind = "job file not valid"
 	// ErrNotFound says that there is no such job or task.
 	ErrNotFound ErrorKind = "not found"
+	// ErrStopped says that the host can store nothing any more (a full or broken
+	// disk): its jobs stop where they are, and go on when they are submitted again.
+	ErrStopped ErrorKind = "stopped"
 	// ErrBusy says that the service is closing or has too much to do.
 	ErrBusy ErrorKind = "not ready"
 	// ErrNoDaemon says that nothing answers at the socket.
@@ -39,7 +42,7 @@ func (p Problem) Unwrap() error { return p.Kind }
 
 func status(err error) (int, Problem) {
 	for kind, code := range map[ErrorKind]int{ErrSpec: http.StatusUnprocessableEntity,
-		ErrNotFound: http.StatusNotFound, ErrBusy: http.StatusServiceUnavailable} {
+		ErrNotFound: http.StatusNotFound, ErrBusy: http.StatusServiceUnavailable, ErrStopped: http.StatusInsufficientStorage} {
 		if errors.Is(err, kind) {
 			return code, Problem{kind, err.Error()}
 		}

@@ -35,6 +35,7 @@ func TestExitStatus(t *testing.T) {
 		{engine.ErrNoOffers, 3},
 		{api.ErrNoDaemon, 4},
 		{api.ErrBusy, 4},
+		{api.Problem{Kind: api.ErrStopped, Message: "job x: stopped"}, 4},
 		{context.Canceled, 130},
 		{exit{130, nil}, 130},
 		{exit{0, nil}, 0},

@@ -43,7 +43,8 @@ that zennet-job hands to it; with --provide it sells containers of this machine 
 root and runc); both may be given. With --devnet it keeps up a whole network on this
 machine: a ledger, three providers, one publisher.
 
-Exit status: 0 stopped in order, 2 flags wrong, 4 the ledger does not answer, 1 otherwise.`,
+Exit status: 0 stopped in order, 2 flags wrong, 4 the ledger does not answer or
+the state folder's disk is full or broken (started again, it goes on), 1 otherwise.`,
 		Example: `  zennetd --devnet
   zennetd --publish --ledger http://127.0.0.1:26657 --genesis genesis.json
   zennetd --provide --ledger http://127.0.0.1:26657 --genesis genesis.json --home /var/lib/zennet --cpu 2`,
@@ -145,25 +146,51 @@ func runDaemon(ctx context.Context, e env, f daemonFlags) error {
 	if f.devnet {
 		start = startDevnet
 	}
-	down, err := start(ctx, e, h, f, log)
+	roles, err := start(ctx, e, h, f, log)
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
+	var why error
+	select {
+	case <-ctx.Done():
+	case <-roles.published:
+	case <-roles.provided:
+	}
+	if why = roles.err(); why != nil {
+		why = exit{exitNoDaemon, why}
+	}
 	stop() // a second signal ends the process at once
 	e.say("zennetd: stopping")
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
-	return down(bounded)
+	if err := roles.down(bounded); why == nil {
+		why = err
+	}
+	return why
 }
 
-func startDevnet(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (func(context.Context) error, error) {
+// roles is what a daemon runs: how to end it, and whether it cannot go on.
+type roles struct {
+	down                func(context.Context) error
+	published, provided <-chan struct{} // closed when the role cannot go on; nil where it is not played
+	errs                []func() error  // why, of each role
+}
+
+func (r roles) err() error {
+	var all []error
+	for _, err := range r.errs {
+		all = append(all, err())
+	}
+	return errors.Join(all...)
+}
+
+func startDevnet(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (roles, error) {
 	net, err := devnet.Start(ctx, devnet.Config{Home: h, Progress: func(s string) { e.say("zennetd: %s", s) }, Log: log})
 	if err != nil {
-		return nil, exit{exitNoDaemon, err}
+		return roles{}, exit{exitNoDaemon, err}
 	}
 	e.say("zennetd: devnet ready at %s", h.Socket())
-	return net.Close, nil
+	return roles{down: net.Close, published: net.Failed(), errs: []func() error{net.Err}}, nil
 }
 
 // unlessSaid gives err an exit status, where it has none of its own.
@@ -174,14 +201,15 @@ func unlessSaid(code int, err error) error {
 	return exit{code, err}
 }
 
-// startRoles starts what was asked for; what it returns ends it all.
-func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (func(context.Context) error, error) {
+// startRoles starts what was asked for.
+func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slog.Logger) (roles, error) {
 	genesis, err := node.LoadGenesis(f.genesis)
 	if err != nil {
-		return nil, usage("%v", err)
+		return roles{}, usage("%v", err)
 	}
+	var out roles
 	var downs []func(context.Context) error
-	down := func(ctx context.Context) error {
+	out.down = func(ctx context.Context) error {
 		var errs []error
 		for i := len(downs) - 1; i >= 0; i-- {
 			errs = append(errs, downs[i](ctx))
@@ -191,25 +219,27 @@ func startRoles(ctx context.Context, e env, h home.Home, f daemonFlags, log *slo
 	if f.provide {
 		p, err := f.startProvider(ctx, h, genesis, log)
 		if err != nil {
-			return nil, errors.Join(unlessSaid(exitNoDaemon, err), down(ctx))
+			return roles{}, errors.Join(unlessSaid(exitNoDaemon, err), out.down(ctx))
 		}
 		downs = append(downs, p.Close)
+		out.provided, out.errs = p.Failed(), append(out.errs, p.Err)
 		e.say("zennetd: providing as %s", p.Address())
 	}
 	if f.publish {
 		key, err := h.Key("publisher")
 		if err != nil {
-			return nil, errors.Join(err, down(ctx))
+			return roles{}, errors.Join(err, out.down(ctx))
 		}
 		p, err := daemon.StartPublisher(ctx, daemon.PublisherConfig{Home: h, Key: key, RPC: f.ledger, Genesis: genesis,
 			Listen: f.listen, Interval: f.interval, Grace: f.grace, Log: log})
 		if err != nil {
-			return nil, errors.Join(exit{exitNoDaemon, err}, down(ctx))
+			return roles{}, errors.Join(exit{exitNoDaemon, err}, out.down(ctx))
 		}
+		out.published, out.errs = p.Failed(), append(out.errs, p.Err)
 		downs = append(downs, p.Close)
 		e.say("zennetd: publishing as %s at %s", key.Address(), h.Socket())
 	}
-	return down, nil
+	return out, nil
 }
 
 func (f daemonFlags) startProvider(ctx context.Context, h home.Home, genesis chain.Genesis, log *slog.Logger) (*daemon.Provider, error) {

@@ -87,7 +87,7 @@ func status(err error) int {
 		return e.code
 	case errors.Is(err, context.Canceled):
 		return exitCancelled
-	case errors.Is(err, api.ErrNoDaemon), errors.Is(err, api.ErrBusy):
+	case errors.Is(err, api.ErrNoDaemon), errors.Is(err, api.ErrBusy), errors.Is(err, api.ErrStopped):
 		return exitNoDaemon
 	case errors.Is(err, engine.ErrNotAffordable), errors.Is(err, engine.ErrNoOffers):
 		return exitNoOffer

@@ -86,7 +86,8 @@ so. Ctrl-C cancels it, settles its leases and leaves nothing running; a second C
 leaves at once, and the next start cleans up.
 
 Exit status: 0 done, 1 failed, 2 file or flags wrong (nothing spent), 3 not affordable
-or nobody offers it, 4 no daemon or ledger, 130 cancelled.`,
+or nobody offers it, 4 no daemon or ledger, or its disk is full (the job goes on when it
+is submitted again), 130 cancelled.`,
 		Example: `  zennet-job submit fold.yaml
   zennet-job submit fold.yaml --budget "2 XEN" --outputs /data/run7
   zennet-job submit array.yaml --set slots=8 --set array=0-199 --json`,

@@ -50,13 +50,14 @@ type Provider struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	runErr  error
+	failed  chan struct{} // closed when runErr was set
 }
 
 // StartProvider measures the machine where that is not done yet, and begins to
 // follow the ledger's announcements. It settles or resumes what an earlier
 // process left.
 func StartProvider(ctx context.Context, cfg ProviderConfig) (p *Provider, err error) {
-	p = &Provider{addr: cfg.Key.Address()}
+	p = &Provider{addr: cfg.Key.Address(), failed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.Close(context.WithoutCancel(ctx))
@@ -107,6 +108,7 @@ func StartProvider(ctx context.Context, cfg ProviderConfig) (p *Provider, err er
 		defer p.running.Done()
 		if err := p.agent.Run(run); err != nil && !errors.Is(err, context.Canceled) {
 			p.runErr = err
+			close(p.failed)
 			cfg.Log.Error("provider stopped", "provider", p.addr, "err", err)
 		}
 	}()
@@ -123,6 +125,21 @@ var providerPolicy = contract.ProviderPolicy{
 
 // Address is the provider's account.
 func (p *Provider) Address() types.Address { return p.addr }
+
+// Failed is closed when the provider cannot go on, such as on a full disk: its
+// containers stand frozen, and a new process has to take its leases up. Err then
+// says why.
+func (p *Provider) Failed() <-chan struct{} { return p.failed }
+
+// Err is nil until Failed is closed.
+func (p *Provider) Err() error {
+	select {
+	case <-p.failed:
+		return fmt.Errorf("provider stopped, it goes on when it is started again: %w", p.runErr)
+	default:
+		return nil
+	}
+}
 
 // Close stops providing. Containers and leases stay: the next start resumes or
 // settles them.

@@ -123,6 +123,13 @@ func openPort(addr string) bool { return strings.HasSuffix(addr, "/tcp/0") }
 // Running is the number of jobs that have not ended.
 func (p *Publisher) Running() int { return p.engine.Running() }
 
+// Failed is closed when the publisher can store nothing any more: its jobs have
+// stopped, and a new process has to go on with them. Err then says why.
+func (p *Publisher) Failed() <-chan struct{} { return p.engine.Failed() }
+
+// Err is nil until Failed is closed.
+func (p *Publisher) Err() error { return p.engine.Err() }
+
 // WaitIdle returns when no job runs.
 func (p *Publisher) WaitIdle(ctx context.Context) error {
 	for p.engine.Running() > 0 {
@@ -228,6 +235,8 @@ func mapped(err error) error {
 		return api.Problem{Kind: api.ErrSpec, Message: err.Error()}
 	case errors.Is(err, engine.ErrNotFound):
 		return api.Problem{Kind: api.ErrNotFound, Message: err.Error()}
+	case errors.Is(err, engine.ErrStopped), errors.Is(err, journal.ErrFailed):
+		return api.Problem{Kind: api.ErrStopped, Message: err.Error()}
 	case errors.Is(err, engine.ErrClosed):
 		return api.Problem{Kind: api.ErrBusy, Message: err.Error()}
 	}

@@ -186,6 +186,12 @@ func (n *Network) describe(ctx context.Context, out *api.Network) error {
 // Running is the number of jobs that have not ended.
 func (n *Network) Running() int { return n.publisher.Running() }
 
+// Failed is closed when the publisher can store nothing any more. Err says why.
+func (n *Network) Failed() <-chan struct{} { return n.publisher.Failed() }
+
+// Err is nil until Failed is closed.
+func (n *Network) Err() error { return n.publisher.Err() }
+
 // WaitIdle returns when no job runs.
 func (n *Network) WaitIdle(ctx context.Context) error { return n.publisher.WaitIdle(ctx) }
 

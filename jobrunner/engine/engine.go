@@ -47,6 +47,9 @@ type Engine struct {
 	runs   map[string]*run
 	idle   chan struct{} // closed while no job runs
 	closed bool
+
+	failed  chan struct{} // closed when nothing can be stored any more
+	failure error         // why; set before
 }
 
 // New makes an engine. Nothing runs before Recover or Submit.
@@ -60,10 +63,45 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, data: c.Data, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{})}
+	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, data: c.Data, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{}),
+		failed: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	close(e.idle)
+	e.background.Go(func() {
+		select {
+		case <-e.journal.Failed():
+			e.fail(e.journal.Err())
+		case <-e.ctx.Done():
+		}
+	})
 	return e, nil
+}
+
+// fail stops every job after a failure to store something: what is not stored
+// would not be known after a restart, so it may not be done, nor paid for.
+func (e *Engine) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failure != nil {
+		return
+	}
+	e.failure = fmt.Errorf("%w: %w", ErrStopped, err)
+	e.log.Error("all jobs stop here; they go on at the next start", "err", err)
+	close(e.failed)
+	for _, r := range e.runs {
+		r.cancel()
+	}
+}
+
+// Failed is closed when the engine can store nothing any more and has stopped all
+// jobs. Err then says why; the process does best to end.
+func (e *Engine) Failed() <-chan struct{} { return e.failed }
+
+// Err is nil until Failed is closed, then ErrStopped with its cause.
+func (e *Engine) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failure
 }
 
 // find returns a job that runs, or the record of one that does not.
@@ -112,13 +150,22 @@ func (e *Engine) Status(id string) (journal.Status, error) {
 			return *s, nil
 		}
 	}
-	return e.journal.Status(id)
+	return e.stored(id)
+}
+
+// stored is the journal's status of a job that does not run.
+func (e *Engine) stored(id string) (journal.Status, error) {
+	s, err := e.journal.Status(id)
+	if failure := e.Err(); failure != nil && err == nil && !s.Ended() {
+		s.Stopped = failure.Error()
+	}
+	return s, err
 }
 
 // Watch sends snapshots, some a second at most, the last one with a final state;
 // then, or when ctx ends, it closes the channel. A slow reader misses the old
 // ones. Where the engine closes before the job has ended, the last one is not
-// final. ErrNotFound.
+// final; where it failed, that one says so (Stopped). ErrNotFound.
 func (e *Engine) Watch(ctx context.Context, id string) (<-chan journal.Status, error) {
 	r, _, err := e.find(id)
 	if err != nil {
@@ -127,7 +174,7 @@ func (e *Engine) Watch(ctx context.Context, id string) (<-chan journal.Status, e
 	if r != nil {
 		return r.watchers.add(ctx), nil
 	}
-	s, err := e.journal.Status(id)
+	s, err := e.stored(id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +192,11 @@ func (e *Engine) Wait(ctx context.Context, id string) (journal.Status, error) {
 		return journal.Status{}, err
 	}
 	if r == nil {
-		return e.journal.Status(id)
+		s, err := e.stored(id)
+		if err == nil && s.Stopped != "" {
+			err = e.Err()
+		}
+		return s, err
 	}
 	select {
 	case <-r.done:
@@ -156,10 +207,7 @@ func (e *Engine) Wait(ctx context.Context, id string) (journal.Status, error) {
 	if s.Ended() {
 		return s, nil
 	}
-	if p := r.crash.Load(); p != nil {
-		return s, *p
-	}
-	return s, ErrClosed
+	return s, cmpErr(e.Err(), ErrClosed)
 }
 
 // Running is the number of jobs that have not ended.

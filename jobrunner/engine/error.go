@@ -11,6 +11,10 @@ const (
 	ErrInvalid ErrorKind = "job not valid"
 	// ErrNotFound says that there is no such job, task or output.
 	ErrNotFound ErrorKind = "not found"
+	// ErrStopped says that this machine can store nothing any more (a full or broken
+	// disk), so that every job stops where it is: nothing more is run or paid until
+	// a new engine recovers them.
+	ErrStopped ErrorKind = "stopped, it goes on when it is submitted again"
 	// ErrClosed says that the engine is closing.
 	ErrClosed ErrorKind = "engine is closed"
 	// ErrNotAffordable says that budget or balance do not cover another lease. A

@@ -251,6 +251,57 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	}
 }
 
+// TestPaymentCannotBeStored: a lease whose payment cannot be journalled stops its
+// job, though its task runs on and no part of the job writes anything; so does
+// every other job, nothing new is taken, and a new process goes on with all.
+func TestPaymentCannotBeStored(t *testing.T) {
+	l := newLab(t)
+	l.close()
+	var full atomic.Bool
+	l.options.Before = func(kind string) error {
+		if kind == "lease" && full.Load() {
+			return fmt.Errorf("disk full at %s", kind)
+		}
+		return nil
+	}
+	l.open()
+	text := l.marked("*") + `
+		collect: [f]
+		outputs: outputs/
+		`
+	id := l.submit(text).ID
+	l.until(id, func(s journal.Status) bool { return s.Tasks.Running == 1 && len(l.ran()) == 1 })
+	snapshots, err := l.engine.Watch(l.ctx(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	if err := l.market.live()[0].save(journal.LeaseActive); !errors.Is(err, journal.ErrFailed) {
+		t.Fatal(err)
+	}
+	if _, err := l.engine.Wait(l.ctx(), id); !errors.Is(err, ErrStopped) || !strings.Contains(err.Error(), "disk full at lease") {
+		t.Fatalf("the job ended with %v", err)
+	}
+	var last journal.Status
+	for s := range snapshots {
+		last = s
+	}
+	if last.Ended() || !strings.Contains(last.Stopped, "goes on when it is submitted again") || !strings.Contains(last.Stopped, "disk full") {
+		t.Errorf("followers were told %+v", last)
+	}
+	<-l.engine.Failed()
+	full.Store(false)
+	if _, err := l.engine.Submit(l.ctx(), Submission{Job: l.job("command: x\n"), Dir: l.dir}); !errors.Is(err, journal.ErrFailed) {
+		t.Errorf("another job: %v", err)
+	}
+	l.restart()
+	l.goOn()
+	l.want(l.wait(id), journal.JobDone, 1, 0)
+	if got := l.ran()["0"]; got != 1 {
+		t.Errorf("ran %d times", got)
+	}
+}
+
 // TestCancel stops a job: its task gets TERM, leaves its checkpoint, and starts
 // from it when the job is submitted again.
 func TestCancel(t *testing.T) {

@@ -155,8 +155,12 @@ func (r *run) finish() {
 	r.e.blobs.Unpin(r.id)
 }
 
-// abandoned lets go of what the run holds.
+// abandoned lets go of what the run holds, and tells those who follow it where it
+// stopped.
 func (r *run) abandoned() {
+	if r.e.Err() != nil {
+		r.snapshot(true)
+	}
 	r.out.Close()
 	r.planned.close()
 	r.watchers.close()

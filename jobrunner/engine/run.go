@@ -66,7 +66,6 @@ type run struct {
 
 	shot     atomic.Pointer[journal.Status]
 	watchers watchers
-	crash    atomic.Pointer[error]
 	settling settling
 }
 
@@ -343,14 +342,10 @@ func (r *run) lostWords(e schedule.Event) string {
 	return "the container no longer knew of it"
 }
 
-// die stops the run after a failure of the runner itself: nothing is known to
-// be stored any more, so nothing more is done; the next start recovers.
-func (r *run) die(err error) {
-	if r.crash.CompareAndSwap(nil, &err) {
-		r.log.Error("the job stops here; it goes on at the next start", "err", err)
-	}
-	r.cancel()
-}
+// die stops this and every other run after a failure of the runner itself:
+// nothing is known to be stored any more, so nothing more is done; the next start
+// recovers.
+func (r *run) die(err error) { r.e.fail(err) }
 
 // abandon leaves everything as it is, for the next Recover.
 func (r *run) abandon() {
@@ -360,10 +355,7 @@ func (r *run) abandon() {
 	}
 	r.commit.stop()
 	r.paper.stop()
-	r.out.Close()
-	r.planned.close()
-	r.watchers.close()
-	r.e.forget(r)
+	r.abandoned()
 }
 
 func (r *run) all() []*slot {

@@ -117,7 +117,7 @@ func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) e
 func (e *Engine) launch(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed || e.failure != nil {
 		r.cancel() // its loop lets go of everything
 	}
 	if len(e.runs) == 0 {
@@ -125,10 +125,10 @@ func (e *Engine) launch(r *run) error {
 	}
 	e.runs[r.id] = r
 	go r.main()
-	if e.closed {
+	if e.failure == nil && e.closed {
 		return ErrClosed
 	}
-	return nil
+	return e.failure
 }
 
 // forget takes a run that has ended out of the list.

@@ -107,6 +107,9 @@ func (r *run) snapshot(now bool) {
 		s.ETASeconds = &seconds
 	}
 	r.slotViews(&s, slots)
+	if err := r.e.Err(); err != nil && !s.Ended() {
+		s.Stopped = err.Error()
+	}
 	r.sums(&s, b.Since, t)
 	r.shot.Store(&s)
 	r.watchers.send(s)

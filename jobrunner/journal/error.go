@@ -18,7 +18,8 @@ const (
 	ErrClosed ErrorKind = "journal is closed"
 	// ErrReadOnly says that the journal was opened for reading.
 	ErrReadOnly ErrorKind = "journal is opened for reading"
-	// ErrFailed says that an earlier write failed, so that nothing more is taken.
+	// ErrFailed says that a write failed, this one or an earlier one, so that
+	// nothing more is taken.
 	ErrFailed ErrorKind = "journal failed"
 	// ErrInvariant says that Check found records that contradict each other.
 	ErrInvariant ErrorKind = "journal is inconsistent"

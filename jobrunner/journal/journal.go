@@ -33,6 +33,7 @@ type Journal struct {
 	mu     sync.Mutex
 	closed bool
 	failed error
+	broken chan struct{} // closed with failed
 	queue  []*op         // waiting writes, at most maxQueue
 	room   *sync.Cond    // signalled when the queue shrinks
 	wake   chan struct{} // of size 1: the queue has grown, or the end has come
@@ -88,7 +89,7 @@ func OpenWith(path string, options Options) (*Journal, error) {
 		return fail(errors.Join(err, conn.Close()))
 	}
 	read.SetMaxOpenConns(4)
-	j := &Journal{read: read, db: db, conn: conn, options: options, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	j := &Journal{read: read, db: db, conn: conn, options: options, broken: make(chan struct{}), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	j.room = sync.NewCond(&j.mu)
 	go j.write()
 	return j, nil
@@ -121,6 +122,12 @@ func (j *Journal) Close() error {
 	<-j.done
 	return errors.Join(j.Err(), j.read.Close(), j.conn.Close(), j.db.Close())
 }
+
+// Failed is closed when a write has failed that should not: a full or broken
+// disk. Nothing is taken any more from then on, as of a process that was killed:
+// what comes next must not be done, because it would not be known after a
+// restart. Err says why.
+func (j *Journal) Failed() <-chan struct{} { return j.broken }
 
 // Err is the error that made the journal refuse further writes, or nil.
 func (j *Journal) Err() error {

@@ -386,6 +386,45 @@ func TestCrash(t *testing.T) {
 	wants(t, j.Close(), ErrFailed)
 }
 
+// TestFullDisk: once SQLite says that the disk is full, the journal takes nothing
+// more, also when there is room again: what was refused may have been the base of
+// what comes.
+func TestFullDisk(t *testing.T) {
+	j := open(t)
+	b, rows := job("a", 1)
+	must(t, j.StartJob(b, rows))
+	l := lease("a", 1)
+	must(t, j.SaveLease(l))
+	limit := func(pages int) {
+		_, err := j.conn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		must(t, err)
+	}
+	limit(1) // as many as there are
+	b.Source = make([]byte, 1<<20)
+	select {
+	case <-j.Failed():
+		t.Fatal("failed before the disk was full")
+	default:
+	}
+	wants(t, j.SaveJob(b), ErrFailed)
+	<-j.Failed()
+	wants(t, j.Err(), ErrFailed)
+	limit(1 << 20)
+	r, p := paid(1, 11)
+	wants(t, j.SavePayment(l.ID, r, p), ErrFailed)
+	wants(t, j.Close(), ErrFailed)
+}
+
+// TestOwnFault: a write that contradicts what is stored is refused, and the journal
+// goes on.
+func TestOwnFault(t *testing.T) {
+	j := open(t)
+	wants(t, j.SavePayment(hash(1), &protocol.UsageReport{}, nil), ErrNotFound)
+	b, rows := job("a", 1)
+	must(t, j.StartJob(b, rows))
+	must(t, j.Err())
+}
+
 // TestManyWriters: concurrent durable calls all land, whoever shares a
 // transaction, and a bad one among them fails alone.
 func TestManyWriters(t *testing.T) {

@@ -27,8 +27,11 @@ type Status struct {
 	// Stage names what is being worked on, for people.
 	Stage string `json:"stage,omitempty"`
 	// Cause and Message say why the job ended as it did, or why it waits.
-	Cause   Cause     `json:"cause,omitempty"`
-	Message string    `json:"message,omitempty"`
+	Cause   Cause  `json:"cause,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Stopped says why the runner can do nothing more for the job until it is
+	// submitted again: its journal cannot be written. The state is not an end.
+	Stopped string    `json:"stopped,omitempty"`
 	Outputs string    `json:"outputs"` // the results' folder, absolute
 	Since   time.Time `json:"since"`   // when this run was submitted
 	EndedAt time.Time `json:"ended,omitzero"`

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // op is one write. fn runs inside a transaction and may run twice.
@@ -16,8 +19,8 @@ type op struct {
 
 var errNoRows = sql.ErrNoRows
 
-// do queues a write; where wait is set, it returns when it is committed.
-// Otherwise its failure is sticky: the journal takes no further writes.
+// do queues a write; where wait is set, it returns when it is committed. A write
+// that fails by more than its own fault is the journal's last: see Err.
 func (j *Journal) do(kind string, wait bool, fn func(*txn) error) error {
 	o, err := j.enqueue(kind, wait, fn)
 	if err != nil || !wait {
@@ -83,13 +86,18 @@ func (j *Journal) write() {
 	}
 }
 
-// commit writes a batch in one transaction. Where one of several writes fails,
-// each is tried in a transaction of its own, so that only the bad one fails.
+// commit writes a batch in one transaction. Where one of several writes fails
+// by its own fault, each is tried in a transaction of its own, so that only the
+// bad one fails.
 func (j *Journal) commit(tx *txn, batch []*op) {
 	good, broken := j.ask(batch)
-	if err := tx.run(good); err != nil && len(good) > 1 {
+	if err := tx.run(good); err != nil && len(good) > 1 && own(err) {
 		for _, o := range good {
-			j.finish(o, tx.run([]*op{o}))
+			err := j.Err()
+			if err == nil {
+				err = tx.run([]*op{o})
+			}
+			j.finish(o, err)
 		}
 	} else {
 		for _, o := range good {
@@ -124,12 +132,24 @@ func (j *Journal) ask(batch []*op) ([]*op, error) {
 	return batch, nil
 }
 
+// finish answers a write. A disk that is full or broken, or a failure of which
+// nobody would hear, ends all writing.
 func (j *Journal) finish(o *op, err error) {
+	if err != nil && !errors.Is(err, ErrFailed) && (o.err == nil || !own(err)) {
+		j.fail(fmt.Errorf("%s: %w", o.kind, err))
+		err = j.Err()
+	}
 	if o.err != nil {
 		o.err <- err
-	} else if err != nil {
-		j.fail(fmt.Errorf("%s: %w", o.kind, err))
 	}
+}
+
+// own reports whether a write failed by its own fault, with a journal that is
+// as good as before.
+func own(err error) bool {
+	var refused *sqlite.Error
+	return errors.Is(err, ErrOrder) || errors.Is(err, ErrNotFound) ||
+		errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
 func (j *Journal) fail(err error) {
@@ -137,6 +157,7 @@ func (j *Journal) fail(err error) {
 	defer j.mu.Unlock()
 	if j.failed == nil {
 		j.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+		close(j.broken)
 	}
 }
 
