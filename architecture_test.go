@@ -22,7 +22,7 @@ var folders = []string{"ledger", "pricing", "jobs", "provider", "jobrunner", "no
 var pure = []string{
 	"ledger/types", "ledger/chain", "ledger/channel",
 	"pricing",
-	"jobs/plan", "jobs/spec", "jobs/container", "jobs/gromacs", "jobs/planner",
+	"jobs/plan", "jobs/spec", "jobs/container", "jobs/gromacs", "jobs/mapreduce", "jobs/planner",
 	"provider/protocol", "provider/contract",
 	"jobrunner/schedule",
 }

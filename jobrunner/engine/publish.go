@@ -37,6 +37,9 @@ type publisher struct {
 	links   int
 }
 
+// maxFacts bounds what a task leaves for the report, in bytes.
+const maxFacts = 8 << 20
+
 const (
 	scratch = ".zennet-tmp" // in the results' folder, while jobs run; one folder a job
 	owner   = ".zennet-job" // in the results' folder: the id of the job whose results these are
@@ -256,7 +259,7 @@ func (p *publisher) write(at string, fill func(io.Writer) error) error {
 // report draws the job's report from the results. Its failure is a sentence,
 // never the job's failure.
 func (p *publisher) report() error {
-	files, err := planner.Report(p.run.spec, p.run.graph, p.run.out.FS())
+	files, err := planner.Report(p.run.spec, p.run.graph, p.run.out.FS(), p.facts)
 	if err != nil {
 		err = fmt.Errorf("report: %w", err)
 	}
@@ -272,6 +275,36 @@ func (p *publisher) report() error {
 		}))
 	}
 	return err
+}
+
+// facts is the small file that a done task left for the report; nil where there
+// is none, or where it was lost.
+func (p *publisher) facts(task int) []byte {
+	r, name := p.run, p.run.graph.Tasks[task].Facts
+	tree := r.tree(task)
+	if name == "" || tree.IsZero() {
+		return nil
+	}
+	m, err := r.manifest(tree)
+	if err != nil {
+		r.log.Warn("facts of a task are lost", "task", r.graph.Tasks[task].Name, "err", err)
+		return nil
+	}
+	var data []byte
+	for _, f := range m.Files {
+		if f.Path != name || f.Size > maxFacts {
+			continue
+		}
+		for _, h := range f.Chunks {
+			chunk, err := r.e.blobs.Get(h)
+			if err != nil {
+				r.log.Warn("facts of a task are lost", "task", r.graph.Tasks[task].Name, "err", err)
+				return nil
+			}
+			data = append(data, chunk...)
+		}
+	}
+	return data
 }
 
 // receipt writes outputs/receipt.json as the journal has it now.

@@ -103,10 +103,18 @@ type Part struct {
 	Codec     string // "bzip2": records are cut from the decoded file, at its blocks; "" otherwise
 	Delimiter []byte // of records; empty: LF, CRLF and a lone CR
 	Limit     int64  // stream no more than about so many bytes (samples); 0 = all
+	// Lead says that 8 bytes come before the records: the position of the first one
+	// in the file, big-endian (in a cut bzip2 file: of the block that it was cut at).
+	// A part without records has Offset+Length there.
+	Lead bool
 }
 
-// Delivery is a collected file and its name in the job's output folder.
-type Delivery struct{ From, Name string }
+// Delivery is a collected file and its name in the job's output folder, a path
+// below that. Optional: where From was not collected, nothing is delivered.
+type Delivery struct {
+	From, Name string
+	Optional   bool
+}
 
 // Needs lists the names of the tasks whose outputs t takes, each once.
 func (t Task) Needs() []string {

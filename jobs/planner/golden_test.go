@@ -159,7 +159,7 @@ func TestReportOfContainerJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := planner.Report(job, graph, files)
+	list, err := planner.Report(job, graph, files, func(int) []byte { return nil })
 	if err != nil || len(list) != 0 {
 		t.Errorf("%d files, %v", len(list), err)
 	}

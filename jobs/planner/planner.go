@@ -48,10 +48,12 @@ func Inspect(job spec.Job, files fs.FS) (Info, error) {
 }
 
 // Report draws the report from what the tasks left. outputs is the results
-// folder, with tasks/NAME/… and what report tasks left under report/…; the files
-// are to be written under report/. It never reads anything else, and equal
-// outputs give equal bytes. A job without a report has no files.
-func Report(job spec.Job, graph plan.Graph, outputs fs.FS) ([]File, error) {
+// folder, with tasks/NAME/… and what report tasks left under report/…; facts gives
+// the content of the Facts file of a task of the graph, nil where there is none
+// (the task was never committed). The files are to be written under report/. It
+// never reads anything else, and equal outputs and facts give equal bytes. A job
+// without a report has no files.
+func Report(job spec.Job, graph plan.Graph, outputs fs.FS, facts func(task int) []byte) ([]File, error) {
 	if job.Kind == spec.KindGromacs && len(job.Report) > 0 {
 		return gromacs.Report(job, graph, outputs)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,14 +19,21 @@ var (
 		"verify", "retry", "timeout", "deadline", "outputs"}
 	containerKeys = []string{"command", "array", "matrix", "inputs", "env", "collect", "checkpoint"}
 	gromacsKeys   = []string{"gromacs", "report"}
-	laterKeys     = []string{"mapreduce", "mpi", "input", "output"}
+	mapReduceKeys = []string{"mapreduce", "input", "output"}
+	laterKeys     = []string{"mpi"}
 )
+
+// kinds are the kinds of jobs that are built, each with the keys that are only its own.
+var kinds = []struct {
+	name string
+	keys []string
+}{{KindContainer, containerKeys}, {KindGromacs, gromacsKeys}, {KindMapReduce, mapReduceKeys}}
 
 var jobName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // job reads the whole file. Sections of other kinds than the job's are refused.
 func (r *reader) job(root *yaml.Node) Job {
-	known := append(append(append(append([]string{}, commonKeys...), containerKeys...), gromacsKeys...), laterKeys...)
+	known := slices.Concat(commonKeys, containerKeys, gromacsKeys, mapReduceKeys, laterKeys)
 	top := r.fields(field{node: root}, known...)
 	job := Job{File: r.file, Lines: r.lines}
 	r.version(top["version"])
@@ -52,25 +60,7 @@ func (r *reader) job(root *yaml.Node) Job {
 	if !built {
 		return job
 	}
-	for _, name := range laterKeys {
-		if f := top[name]; f.given() {
-			r.report(f.key, name, ErrKey, "does not belong to kind %s", kind)
-		}
-	}
-	foreign := gromacsKeys
-	if kind == KindGromacs {
-		foreign = containerKeys
-	}
-	for _, name := range foreign {
-		f := top[name]
-		switch {
-		case !f.given():
-		case name == "checkpoint":
-			r.report(f.key, name, ErrKey, "does not belong to kind gromacs, which keeps checkpoints of its own")
-		default:
-			r.report(f.key, name, ErrKey, "does not belong to kind %s", kind)
-		}
-	}
+	r.foreign(top, kind)
 	switch kind {
 	case KindContainer:
 		job.Container = r.container(top)
@@ -81,8 +71,40 @@ func (r *reader) job(root *yaml.Node) Job {
 		job.Report = r.reports(top["report"])
 		// The planner's scripts end with this code where no retry can help.
 		job.Retry.Never = append(job.Retry.Never, Range{VerdictCode, VerdictCode})
+	case KindMapReduce:
+		job.MapReduce = r.mapReduce(top)
+		r.outside(top, job)
+		if _, given := r.lines["retry.attempts"]; !given {
+			job.Retry.Attempts = r.confAttempts(job.MapReduce.Conf)
+		}
 	}
 	return job
+}
+
+// foreign refuses the keys that belong to other kinds than the job's.
+func (r *reader) foreign(top map[string]field, kind string) {
+	for _, name := range laterKeys {
+		if f := top[name]; f.given() {
+			r.report(f.key, name, ErrKey, "does not belong to kind %s", kind)
+		}
+	}
+	for _, other := range kinds {
+		if other.name == kind {
+			continue
+		}
+		for _, name := range other.keys {
+			f := top[name]
+			switch {
+			case !f.given():
+			case name == "checkpoint" && kind == KindGromacs:
+				r.report(f.key, name, ErrKey, "does not belong to kind gromacs, which keeps checkpoints of its own")
+			case name == "env" && kind == KindMapReduce:
+				r.report(f.key, name, ErrKey, "does not belong to kind mapreduce; its variables stand in the section: mapreduce.env")
+			default:
+				r.report(f.key, name, ErrKey, "does not belong to kind %s", kind)
+			}
+		}
+	}
 }
 
 // VerdictCode is the exit code by which a planner's own script says that its
@@ -102,24 +124,25 @@ func (r *reader) version(f field) {
 
 // kind also says whether that kind is built.
 func (r *reader) kind(f field) (string, bool) {
+	const want = "want container, gromacs or mapreduce"
 	if !f.given() {
-		r.report(nil, "kind", ErrKey, "is missing; want container or gromacs")
+		r.report(nil, "kind", ErrKey, "is missing; %s", want)
 		return "", false
 	}
 	switch s, ok := r.text(f); {
 	case !ok:
 		return "", false
-	case s == KindContainer || s == KindGromacs:
+	case s == KindContainer || s == KindGromacs || s == KindMapReduce:
 		return s, true
-	case s == "mapreduce" || s == "mpi":
-		r.report(f.node, f.path, ErrNotBuilt, "%s is not built yet; container and gromacs are", s)
+	case s == "mpi":
+		r.report(f.node, f.path, ErrNotBuilt, "%s is not built yet; container, gromacs and mapreduce are", s)
 		return s, false
 	default:
 		hint := ""
-		if near := nearest(s, []string{KindContainer, KindGromacs, "mapreduce", "mpi"}); near != "" {
+		if near := nearest(s, []string{KindContainer, KindGromacs, KindMapReduce, "mpi"}); near != "" {
 			hint = fmt.Sprintf("; did you mean %s?", near)
 		}
-		r.report(f.node, f.path, ErrValue, "%s is no kind of job; want container or gromacs%s", clip(s), hint)
+		r.report(f.node, f.path, ErrValue, "%s is no kind of job; %s%s", clip(s), want, hint)
 		return "", false
 	}
 }

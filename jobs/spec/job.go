@@ -17,10 +17,10 @@ const (
 const ImageHost = "host"
 
 // Job is a validated job file. It holds plain values only, so that it can be
-// sent as JSON. Exactly one of Container and Gromacs is set, as Kind says.
+// sent as JSON. Exactly one of Container, Gromacs and MapReduce is set, as Kind says.
 type Job struct {
 	File      string        // the job file's name as the user gave it, for messages
-	Kind      string        // KindContainer or KindGromacs
+	Kind      string        // KindContainer, KindGromacs or KindMapReduce
 	Name      string        // default: the file's name without its extension
 	Image     string        // ImageHost (default) or the absolute path of a root file system that the provider has
 	Resources Resources     // of each container

@@ -38,11 +38,13 @@ type HDFS struct {
 	Keytab    string // path; it never leaves the publisher
 }
 
-// Found is one input file.
+// Found is one input file. Cuts are the file positions behind every so many lines
+// (NLineInputFormat), where the job asks for that and the file could be read.
 type Found struct {
-	Path    string // the whole URL, or the path relative to the job file's folder
-	Size    int64  // bytes
-	Block   int64  // bytes of a block
-	ID      uint64 // the file's number in its file system
-	ModTime int64  // Unix milliseconds
+	Path    string  // the whole URL, or the path relative to the job file's folder
+	Size    int64   // bytes
+	Block   int64   // bytes of a block
+	ID      uint64  // the file's number in its file system
+	ModTime int64   // Unix milliseconds
+	Cuts    []int64 `json:",omitempty"`
 }

@@ -291,7 +291,13 @@ func FuzzParse(f *testing.F) {
 		if job.Container != nil && job.Container.Tasks() > spec.MaxTasks {
 			t.Fatalf("%d tasks", job.Container.Tasks())
 		}
-		if (job.Container == nil) == (job.Gromacs == nil) || job.Slots < 1 || job.Budget == 0 {
+		sections := map[string]bool{spec.KindContainer: job.Container != nil, spec.KindGromacs: job.Gromacs != nil, spec.KindMapReduce: job.MapReduce != nil}
+		for kind, there := range sections {
+			if there != (kind == job.Kind) {
+				t.Fatalf("kind %s with section %s: %v", job.Kind, kind, there)
+			}
+		}
+		if job.Slots < 1 || job.Budget == 0 {
 			t.Fatalf("not complete: %+v", job)
 		}
 		if _, err := json.Marshal(job); err != nil {

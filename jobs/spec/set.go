@@ -26,7 +26,7 @@ func (r *reader) set(root *yaml.Node, flag string) {
 		return
 	}
 	r.mark(value, r.flags[marker])
-	node, parts := root, strings.Split(key, ".")
+	node, parts := root, setPath(key)
 	for i, part := range parts {
 		path := strings.Join(parts[:i+1], ".")
 		if part == "" || len(parts) > MaxDepth {
@@ -59,6 +59,17 @@ func (r *reader) set(root *yaml.Node, flag string) {
 		}
 		node = node.Content[at+1]
 	}
+}
+
+// setPath cuts a dotted key. Hadoop's property names hold dots themselves, and so
+// may names of variables.
+func setPath(key string) []string {
+	for _, free := range []string{"mapreduce.conf.", "mapreduce.env."} {
+		if name, ok := strings.CutPrefix(key, free); ok && name != "" {
+			return append(strings.Split(strings.TrimSuffix(free, "."), "."), name)
+		}
+	}
+	return strings.Split(key, ".")
 }
 
 // setValue reads a flag's value as YAML; an empty one is the empty string.
