@@ -23,6 +23,7 @@ var pure = []string{
 	"ledger/types", "ledger/chain", "ledger/channel",
 	"pricing",
 	"jobs/plan", "jobs/spec", "jobs/container", "jobs/gromacs", "jobs/mapreduce", "jobs/planner",
+	"jobs/mapreduce/streaming",
 	"provider/protocol", "provider/contract",
 	"jobrunner/schedule",
 }
