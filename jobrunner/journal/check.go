@@ -14,6 +14,7 @@ import (
 //   - no task succeeded twice in one run of its job, and one that is done there
 //     without an origin has an attempt that succeeded;
 //   - an ended job has no attempt without an end;
+//   - a job that is done has its output, if it has one, made;
 //   - what a job's leases cost since its run began is within its budget;
 //   - for every lease: voucher ≤ deposit, claim ≤ voucher, the voucher pays the
 //     agreed counters by hash, and no more than their bill by the contract's rates
@@ -91,6 +92,12 @@ func (j *Journal) checkJob(b Job, add func(string, ...any)) error {
 		if b.State == JobDone && t.State == TaskWaiting && !failed { // it may need a best-effort one
 			add("job %s is done, task %s is not", b.ID, t.Name)
 		}
+	}
+	switch o, err := j.Output(b.ID); {
+	case err == nil && b.State == JobDone && o.State != OutputMade:
+		add("job %s is done, its output %s is not made", b.ID, o.URL)
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
 	}
 	leases, err := j.Leases(b.ID, false)
 	if err != nil {

@@ -9,8 +9,9 @@ func (k ErrorKind) Error() string { return string(k) }
 const (
 	// ErrNotFound says that the journal holds no such job, task or lease.
 	ErrNotFound ErrorKind = "not in the journal"
-	// ErrVersion says that the file was written by a newer program.
-	ErrVersion ErrorKind = "journal has a newer format"
+	// ErrVersion says that the file was written by a newer program, or, where it is
+	// only read, by an older one.
+	ErrVersion ErrorKind = "journal has another format"
 	// ErrOrder says that a record would take back what was stored: a smaller
 	// voucher, an older report, a second end of one attempt.
 	ErrOrder ErrorKind = "journal record out of order"

@@ -36,6 +36,7 @@ const (
 	CauseUnaffordable Cause = "unaffordable" // the budget or the balance does not cover what is missing
 	CauseNoOffers     Cause = "no_offers"    // nobody offers it within its limits
 	CauseInvalid      Cause = "invalid"      // its inputs are gone or were changed
+	CauseOutput       Cause = "output"       // the job's output folder could not be made
 	CauseInternal     Cause = "internal"     // the runner itself failed
 	CauseCancelled    Cause = "cancelled"    // somebody wanted its end; set before anything is stopped
 )

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,11 @@ func (j *Journal) Status(id string) (Status, error) {
 		return Status{}, err
 	}
 	s := b.Status()
+	if o, err := j.Output(id); err == nil {
+		s.Output = o.URL
+	} else if !errors.Is(err, ErrNotFound) {
+		return s, err
+	}
 	if s.Tasks, err = j.counts(id, b.Tasks); err != nil {
 		return s, err
 	}

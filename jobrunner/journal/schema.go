@@ -44,6 +44,15 @@ CREATE TABLE payments (
 	lease BLOB NOT NULL REFERENCES leases(id), kind TEXT NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
 	PRIMARY KEY (lease, kind, seq)
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE outputs (
+	job TEXT PRIMARY KEY REFERENCES jobs(id), url TEXT NOT NULL, staging TEXT NOT NULL, folder INTEGER NOT NULL, state TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX outputs_url ON outputs (url);
+CREATE TABLE deliveries (
+	job TEXT NOT NULL REFERENCES outputs(job), name TEXT NOT NULL, task INTEGER NOT NULL, size INTEGER NOT NULL,
+	PRIMARY KEY (job, name)
+) WITHOUT ROWID;
 `}
 
 func migrate(conn *sql.Conn) error {
@@ -69,7 +78,10 @@ func checkVersion(db *sql.DB) error {
 	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	if version != len(schemas) {
+	if version < len(schemas) {
+		return fmt.Errorf("%w: version %d; the next host (zennet-job submit, zennetd) brings it to %d", ErrVersion, version, len(schemas))
+	}
+	if version > len(schemas) {
 		return fmt.Errorf("%w: version %d, this program knows %d", ErrVersion, version, len(schemas))
 	}
 	return nil

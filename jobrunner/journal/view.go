@@ -31,9 +31,12 @@ type Status struct {
 	Message string `json:"message,omitempty"`
 	// Stopped says why the runner can do nothing more for the job until it is
 	// submitted again: its journal cannot be written. The state is not an end.
-	Stopped string    `json:"stopped,omitempty"`
-	Outputs string    `json:"outputs"` // the results' folder, absolute
-	Since   time.Time `json:"since"`   // when this run was submitted
+	Stopped string `json:"stopped,omitempty"`
+	Outputs string `json:"outputs"` // the results' folder, absolute
+	// Output is the folder that the job's tasks deliver into, where they do: a URL or
+	// an absolute path. It is there once the job is done.
+	Output  string    `json:"output,omitempty"`
+	Since   time.Time `json:"since"` // when this run was submitted
 	EndedAt time.Time `json:"ended,omitzero"`
 }
 
