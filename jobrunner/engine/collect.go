@@ -74,7 +74,14 @@ func (s *slot) succeed(w *work, fresh bool) {
 	told := make(chan struct{})
 	s.run.commit.add(e, func(err error) {
 		defer close(told)
-		if err == nil || errors.Is(err, journal.ErrOrder) {
+		switch {
+		case err == nil:
+			w.settled = true
+			s.run.tell(note{event: s.run.exitEvent(w, w.exit), ended: &e})
+		case errors.Is(err, journal.ErrOrder) && s.run.over(w.at.Task): // another attempt was first
+			w.settled = true
+			s.run.failed(s, w, protocol.ClassKilled, "another attempt was first", w.exit)
+		case errors.Is(err, journal.ErrOrder): // a former process journalled it
 			w.settled = true
 			s.run.tell(note{event: s.run.exitEvent(w, w.exit), ended: &e})
 		}

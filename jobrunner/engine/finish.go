@@ -8,6 +8,7 @@ import (
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/provider/protocol"
 )
 
 // How long a job's end waits for its channels to be settled. A lease of a vanished
@@ -126,6 +127,7 @@ func (r *run) finish() {
 		<-s.gone
 	}
 	r.commit.stop()
+	r.closeAttempts()
 	r.paper.stop()
 	if state == journal.JobDone {
 		if err := r.paper.report(); err != nil {
@@ -153,6 +155,25 @@ func (r *run) finish() {
 	r.snapshot(true)
 	r.abandoned()
 	r.e.blobs.Unpin(r.id)
+}
+
+// closeAttempts ends what the job's end cut off: the slower one of two attempts.
+func (r *run) closeAttempts() {
+	open, err := r.e.journal.Attempts(r.id, true)
+	if err != nil {
+		r.die(err)
+		return
+	}
+	ends := make([]journal.End, len(open))
+	for i, a := range open {
+		a.Ended, a.Class, a.Message = r.e.now(), protocol.ClassKilled, "the job ended first"
+		ends[i] = journal.End{Attempt: a, State: journal.TaskWaiting}
+	}
+	for _, err := range r.e.journal.EndAttempts(ends) {
+		if err != nil {
+			r.die(err)
+		}
+	}
 }
 
 // abandoned lets go of what the run holds, and tells those who follow it where it

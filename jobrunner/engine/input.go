@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
@@ -118,8 +120,16 @@ func (l *load) get(h types.Hash) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return nil, err
+	return nil, &absent{h, err}
 }
+
+// absent says that a blob which a task needs is not to be had where it was kept.
+type absent struct {
+	hash types.Hash
+	error
+}
+
+func (a *absent) Unwrap() error { return a.error }
 
 // add places a tree at a path: inline where it is tiny, else as staged blobs.
 func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte, error)) error {
@@ -255,7 +265,9 @@ func (r *run) loadOutputs(l *load, at string, from int, prefix string, optional 
 	var m protocol.Manifest
 	if !tree.IsZero() {
 		var err error
-		if m, err = r.manifest(tree); err != nil {
+		if m, err = r.manifest(tree); errors.Is(err, blob.ErrMissing) {
+			return &absent{tree, err}
+		} else if err != nil {
 			return err
 		}
 	}
@@ -310,6 +322,29 @@ func (r *run) manifest(tree types.Hash) (protocol.Manifest, error) {
 		r.manifests.Store(tree, m)
 	}
 	return m, nil
+}
+
+// miss finds out whether what a task lacks was among the outputs of a task that
+// it needs; that one is done again.
+func (r *run) miss(task int, err error) {
+	var lack *absent
+	if !errors.As(err, &lack) {
+		return
+	}
+	for _, name := range r.graph.Tasks[task].Needs() {
+		need := r.number[name]
+		tree := r.tree(need)
+		if tree.IsZero() {
+			continue
+		}
+		if tree != lack.hash {
+			m, err := r.manifest(tree)
+			if err == nil && !slices.Contains(blob.Hashes(m), lack.hash) || err != nil && !errors.Is(err, blob.ErrMissing) {
+				continue
+			}
+		}
+		r.tell(note{event: schedule.Lost{Now: r.now(), Task: need}})
+	}
 }
 
 // exists reports whether a path is there, inside root.

@@ -80,20 +80,29 @@ func logPath(task string, stderr bool) string {
 	return "logs/" + task + ".stdout"
 }
 
+// first is the attempt whose output people see: the first that runs, else the
+// last there was.
+func (t *taskInfo) first() (at place, running bool) {
+	if len(t.runs) > 0 {
+		return t.runs[0], true
+	}
+	return place{try: t.try}, false
+}
+
 // live opens the output of a task's running attempt from an offset on; nil where
 // none runs.
 func (r *run) live(ctx context.Context, task int, stderr, follow bool, offset uint64) (io.ReadCloser, error) {
 	r.mu.Lock()
-	t := r.tasks[task]
+	at, running := r.tasks[task].first()
 	r.mu.Unlock()
-	if t.slot == nil {
+	if !running {
 		return nil, nil
 	}
-	c := t.slot.client.Load()
+	c := at.slot.client.Load()
 	if c == nil {
 		return nil, nil
 	}
-	id := taskID(schedule.Attempt{Task: task, Number: t.try})
+	id := taskID(schedule.Attempt{Task: task, Number: at.try})
 	in, err := c.Logs(ctx, protocol.Logs{ID: id, Stderr: stderr, Offset: offset, Follow: follow})
 	if err != nil {
 		return nil, fmt.Errorf("output of task %s: %w", r.graph.Tasks[task].Name, err)
@@ -112,11 +121,12 @@ func (r *run) follow(ctx context.Context, w io.Writer, task int, stderr bool) er
 		r.mu.Lock()
 		t, changed := r.tasks[task], r.changed
 		r.mu.Unlock()
-		if t.try != try {
-			try, offset, whole = t.try, 0, false
+		at, running := t.first()
+		if at.try != try {
+			try, offset, whole = at.try, 0, false
 		}
 		switch {
-		case t.slot != nil:
+		case running:
 			if in, err := r.live(ctx, task, stderr, true, offset); err == nil && in != nil {
 				n, err := io.Copy(w, in)
 				in.Close()
@@ -131,7 +141,7 @@ func (r *run) follow(ctx context.Context, w io.Writer, task int, stderr bool) er
 			}
 			whole = true
 		}
-		if t.slot == nil && t.state != journal.TaskWaiting {
+		if !running && t.state != journal.TaskWaiting {
 			return nil
 		}
 		select {

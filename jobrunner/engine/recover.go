@@ -104,16 +104,13 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 	if err != nil {
 		return err
 	}
-	var damaged []journal.Task
 	for i := range rows {
-		if rows[i].State == journal.TaskDone && !e.complete(rows[i].Tree) {
-			rows[i].State, rows[i].Tree = journal.TaskWaiting, types.Hash{}
-			damaged = append(damaged, rows[i])
+		if rows[i].State != journal.TaskDone || e.complete(rows[i].Tree) {
+			continue
 		}
-	}
-	if len(damaged) > 0 {
-		e.log.Warn("results are gone from the blob store; their tasks run again", "job", b.ID, "tasks", len(damaged))
-		if err := e.journal.SaveTasks(b.ID, damaged); err != nil {
+		rows[i].State, rows[i].Tree, rows[i].Origin = journal.TaskWaiting, types.Hash{}, ""
+		e.log.Warn(outputsLost, "job", b.ID, "task", rows[i].Name)
+		if err := e.journal.Redo(b.ID, i, journal.TaskWaiting, outputsLost); err != nil {
 			return err
 		}
 	}

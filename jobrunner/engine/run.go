@@ -74,8 +74,24 @@ type taskInfo struct {
 	state      journal.TaskState
 	tree       types.Hash // outputs, once done
 	checkpoint types.Hash // for the next attempt
-	slot       *slot      // where it runs now; nil if nowhere
-	try        int
+	runs       []place    // the attempts that run now: none, one, or two where one races
+	try        int        // number of the last one
+}
+
+// place is where an attempt runs.
+type place struct {
+	try  int
+	slot *slot
+}
+
+// at is where an attempt runs, or nil.
+func (t *taskInfo) at(try int) *slot {
+	for _, p := range t.runs {
+		if p.try == try {
+			return p.slot
+		}
+	}
+	return nil
 }
 
 // note is something for main: an event of the schedule with its details, or a call.
@@ -179,9 +195,14 @@ func (r *run) step(e schedule.Event, end *ended) {
 		r.record(func(b *journal.Job) { b.State = journal.JobRunning })
 	}
 	if x, ok := e.(schedule.Exited); ok {
-		ok := x.Class == protocol.ClassOK
-		if r.leave(x.Task, x.Try, ok, end); ok && r.paper.wanted(x.Task) {
+		won := r.leave(x.Task, x.Try, x.Class == protocol.ClassOK, end)
+		if won && r.paper.wanted(x.Task) {
 			r.paper.add(x.Task)
+		}
+		if end != nil && !won && !judged(effects) {
+			// Nobody waits for it any more: the other attempt was first, or it was given up.
+			end.State = journal.TaskWaiting
+			r.commit.add(*end, func(error) {})
 		}
 	}
 	for _, effect := range effects {
@@ -195,6 +216,8 @@ func (r *run) step(e schedule.Event, end *ended) {
 			r.send(x.Slot, command{kind: commandKill, at: schedule.Attempt{Task: x.Task, Number: x.Try}, grace: x.Grace})
 		case schedule.Verdict:
 			r.verdict(x, e, end)
+		case schedule.Redo:
+			r.redo(x)
 		case schedule.Release:
 			r.release(x.Slot)
 		case schedule.Finish:
@@ -203,22 +226,54 @@ func (r *run) step(e schedule.Event, end *ended) {
 	}
 }
 
-// leave notes that an attempt no longer runs.
-func (r *run) leave(task, try int, ok bool, end *ended) {
+// judged reports whether an attempt's end has a verdict.
+func judged(effects []schedule.Effect) bool {
+	return slices.ContainsFunc(effects, func(e schedule.Effect) bool {
+		_, is := e.(schedule.Verdict)
+		return is
+	})
+}
+
+// leave notes that an attempt no longer runs; true where the task is done by it.
+func (r *run) leave(task, try int, ok bool, end *ended) (won bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := &r.tasks[task]
-	if t.try == try {
-		t.slot = nil
-	}
-	if end != nil {
-		if ok {
-			t.state, t.tree, t.checkpoint = journal.TaskDone, end.Tree, types.Hash{}
-		} else if !end.Checkpoint.IsZero() {
-			t.checkpoint = end.Checkpoint
-		}
+	t.runs = slices.DeleteFunc(t.runs, func(p place) bool { return p.try == try })
+	switch {
+	case end == nil:
+	case ok && t.state != journal.TaskDone:
+		t.state, t.tree, t.checkpoint, won = journal.TaskDone, end.Tree, types.Hash{}, true
+	case !ok && !end.Checkpoint.IsZero():
+		t.checkpoint = end.Checkpoint
 	}
 	r.touch()
+	return won
+}
+
+// outputsLost is why a task that was done is done again.
+const outputsLost = "its outputs were lost before all that need them had them"
+
+// redo takes back a task's success whose outputs are lost.
+func (r *run) redo(x schedule.Redo) {
+	r.mu.Lock()
+	t := &r.tasks[x.Task]
+	t.tree, t.state = types.Hash{}, journal.TaskWaiting
+	if x.Final {
+		t.state = journal.TaskFailed
+	}
+	state, try := t.state, t.try
+	r.touch()
+	r.mu.Unlock()
+	name := r.graph.Tasks[x.Task].Name
+	if x.Final && r.fatal == "" {
+		r.fatal = fmt.Sprintf("task %s failed: its outputs were lost again and again", name)
+	}
+	r.log.Warn(outputsLost, "job", r.id, "task", name, "again", !x.Final)
+	r.blame(journal.Failure{Task: name, Attempt: try, Class: protocol.ClassLost, Message: outputsLost})
+	if err := r.e.journal.Redo(r.id, x.Task, state, outputsLost); err != nil {
+		r.die(err)
+	}
 }
 
 // touch wakes those who wait for a task to move; mu is held.
@@ -231,9 +286,12 @@ func (r *run) assign(x schedule.Assign) {
 	r.mu.Lock()
 	s := r.slots[x.Slot]
 	t := &r.tasks[x.Task]
-	t.slot, t.try = s, x.Try
+	t.try = x.Try
 	checkpoint := t.checkpoint
 	run := r.job.Run
+	if s != nil {
+		t.runs = append(t.runs, place{x.Try, s})
+	}
 	r.touch()
 	r.mu.Unlock()
 	if s == nil {
@@ -251,9 +309,9 @@ func (r *run) assign(x schedule.Assign) {
 func (r *run) journalStarts() {
 	for _, at := range r.begun {
 		r.mu.Lock()
-		t := r.tasks[at.Task]
+		s := r.tasks[at.Task].at(at.Attempt)
 		r.mu.Unlock()
-		if t.slot == nil || t.try != at.Attempt {
+		if s == nil {
 			continue
 		}
 		if err := r.e.journal.StartAttempt(at); err != nil {
@@ -305,15 +363,22 @@ func (r *run) verdict(v schedule.Verdict, e schedule.Event, end *ended) {
 	if t := r.graph.Tasks[v.Task]; v.Final && !t.BestEffort && r.fatal == "" {
 		r.fatal = fmt.Sprintf("task %s failed (%s): %s", t.Name, v.Class, end.Message)
 	}
-	if v.Class != protocol.ClassKilled && len(r.bad) < 1000 {
+	if v.Class != protocol.ClassKilled {
 		f := journal.Failure{Task: r.graph.Tasks[v.Task].Name, Attempt: v.Try, Class: v.Class, Message: end.Message}
 		if !end.Provider.IsZero() {
 			f.Provider = end.Provider.String()
 		}
-		r.bad = append(r.bad, f)
+		r.blame(f)
 	}
 	r.log.Info("attempt failed", "task", r.graph.Tasks[v.Task].Name, "attempt", v.Try, "class", v.Class, "final", v.Final, "message", end.Message)
 	r.commit.add(*end, func(error) {})
+}
+
+// blame lists a failure for status.
+func (r *run) blame(f journal.Failure) {
+	if len(r.bad) < 1000 {
+		r.bad = append(r.bad, f)
+	}
 }
 
 // attemptOf is the record of an attempt of which nothing more was heard.
@@ -321,7 +386,7 @@ func (r *run) attemptOf(task, try int) journal.Attempt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := journal.Attempt{Job: r.id, Task: task, Attempt: try, Run: r.job.Run}
-	if s := r.tasks[task].slot; s != nil && r.tasks[task].try == try {
+	if s := r.tasks[task].at(try); s != nil {
 		a.Lease, a.Provider = s.lease.ID(), s.lease.Provider()
 	} else if old, ok := r.open[schedule.Attempt{Task: task, Number: try}]; ok {
 		a = old

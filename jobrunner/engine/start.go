@@ -37,7 +37,7 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 			stages[t.Stage] = stage
 			r.stages = append(r.stages, t.Stage)
 		}
-		k := schedule.Task{Stage: stage, BestEffort: t.BestEffort, Expect: time.Duration(t.ExpectSeconds * float64(time.Second)),
+		k := schedule.Task{Stage: stage, BestEffort: t.BestEffort, Speculate: t.Speculate, Expect: time.Duration(t.ExpectSeconds * float64(time.Second)),
 			Done: rows[i].State == journal.TaskDone, Failed: rows[i].State == journal.TaskFailed, Attempt: last[i]}
 		needs := map[string]bool{} // name → every input from it is optional
 		for _, in := range t.Inputs {

@@ -147,6 +147,13 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 		c.Release(x.ID)
 		return
 	}
+	if s.run.over(w.at.Task) { // another attempt was first
+		w.settled = true
+		delete(s.works, x.ID)
+		c.Release(x.ID)
+		s.run.failed(s, w, protocol.ClassKilled, "another attempt was first", x)
+		return
+	}
 	w.stage, w.exit = workCollecting, x
 	s.run.tell(note{event: schedule.Gathering{Now: s.run.now(), Task: w.at.Task, Try: w.at.Number}})
 	s.busy.Go(func() { s.collect(c, w) })
@@ -193,10 +200,12 @@ func (s *slot) prepare(ctx context.Context, w *work, checkpoint types.Hash) (*pr
 		l, err = r.load(w.at.Task, checkpoint)
 	}
 	if err != nil {
+		r.miss(w.at.Task, err)
 		return nil, err
 	}
 	defer l.close()
 	if err := s.stage(ctx, l); err != nil {
+		r.miss(w.at.Task, err)
 		return nil, err
 	}
 	env := make(map[string]string, len(t.Env)+8)
@@ -220,13 +229,20 @@ func (s *slot) prepare(ctx context.Context, w *work, checkpoint types.Hash) (*pr
 		TimeoutSeconds: uint32(timeout), GraceSeconds: uint32(killGrace / time.Second)}, nil
 }
 
+// over reports whether a task is done.
+func (r *run) over(task int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tasks[task].state == journal.TaskDone
+}
+
 // place notes where attempts of a former process run.
 func (r *run) place(s *slot, holds []schedule.Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, at := range holds {
 		if t := &r.tasks[at.Task]; t.state == journal.TaskWaiting && t.try <= at.Number {
-			t.slot, t.try = s, at.Number
+			t.runs, t.try = []place{{at.Number, s}}, at.Number
 		}
 	}
 	r.touch()

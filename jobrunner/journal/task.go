@@ -209,6 +209,18 @@ func (e End) write(tx *txn) error {
 		string(e.State), orNull(e.Checkpoint), stamp(a.Ended), a.Job, a.Task)
 }
 
+// Redo takes back the success of a job's task whose outputs are lost; message
+// says so where the attempt that made them is listed.
+func (j *Journal) Redo(job string, task int, state TaskState, message string) error {
+	return j.do("redo", true, func(tx *txn) error {
+		if err := tx.exec(`UPDATE attempts SET class=?, message=? WHERE job=? AND task=? AND class='' AND ended<>0`,
+			protocol.ClassLost, bounded(message), job, task); err != nil {
+			return err
+		}
+		return tx.exec(`UPDATE tasks SET state=?, tree=NULL, origin='' WHERE job=? AND number=?`, string(state), job, task)
+	})
+}
+
 // Tasks lists a job's tasks in the order of its graph.
 func (j *Journal) Tasks(job string) ([]Task, error) {
 	rows, err := j.read.Query(`SELECT number, key, name, stage, state, tree, checkpoint, origin, ended FROM tasks WHERE job=? ORDER BY number`, job)

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // recount counts again everything that the machine counts as it goes.
 func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
-	var open, runs, soon, ended, lost, bad int
+	var open, runs, racing, soon, ended, lost, bad int
 	left := make([]int, len(m.stages))
 	for i := range m.tasks {
 		k := &m.tasks[i]
@@ -38,10 +39,19 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 			lost++
 		case running:
 			runs++
-			if s := m.slots[k.slot]; s == nil {
-				t.Fatalf("task %d runs in slot %d, which is gone", i, k.slot)
-			} else if _, in := s.tasks[i]; !in {
-				t.Fatalf("task %d runs in slot %d, which does not know", i, k.slot)
+			attempts := []attempt{k.run}
+			if k.rival != nil {
+				racing++
+				if attempts = append(attempts, *k.rival); k.rival.slot == k.run.slot {
+					t.Fatalf("task %d races itself in slot %d", i, k.run.slot)
+				}
+			}
+			for _, a := range attempts {
+				if s := m.slots[a.slot]; s == nil {
+					t.Fatalf("task %d runs in slot %d, which is gone", i, a.slot)
+				} else if _, in := s.tasks[i]; !in {
+					t.Fatalf("task %d runs in slot %d, which does not know", i, a.slot)
+				}
 			}
 		}
 		if k.phase == failed || k.phase == blocked {
@@ -51,16 +61,19 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 		} else if k.phase != done {
 			open++
 			left[k.stage]++
-			if k.unmet != unmet {
+			if k.phase != running && k.unmet != unmet {
 				t.Fatalf("task %d counts %d unmet needs, has %d", i, k.unmet, unmet)
 			}
 			if k.phase == waiting && nearing == unmet {
 				soon++
 			}
-			if (k.phase == waiting) != (unmet > 0) {
+			if k.phase != running && (k.phase == waiting) != (unmet > 0) {
 				t.Fatalf("task %d: phase %d with %d unmet needs", i, k.phase, unmet)
 			}
 		}
+	}
+	if racing != m.racing {
+		t.Fatalf("counted %d races, are %d", m.racing, racing)
 	}
 	if open != m.open || runs != m.running || soon != m.soon || ended != m.done || lost != m.failed || bad != m.bad {
 		t.Fatalf("counted open %d running %d soon %d done %d failed %d bad %d; are %d %d %d %d %d %d",
@@ -74,7 +87,7 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 	for _, s := range m.slots {
 		load := 0
 		for i := range s.tasks {
-			if !m.tasks[i].gathering {
+			if !m.tasks[i].in(s.number).gathering {
 				load++
 			}
 		}
@@ -98,7 +111,7 @@ func anyJob(t *rapid.T) {
 	}
 	for i := range n {
 		k := Task{Stage: rapid.IntRange(0, 2).Draw(t, "stage"), BestEffort: rapid.IntRange(0, 4).Draw(t, "best") == 0,
-			Done: rapid.IntRange(0, 5).Draw(t, "done") == 0, Expect: time.Duration(rapid.IntRange(0, 2).Draw(t, "expect")) * 40 * time.Second}
+			Done: rapid.IntRange(0, 5).Draw(t, "done") == 0, Speculate: rapid.Bool().Draw(t, "speculate"), Expect: time.Duration(rapid.IntRange(0, 2).Draw(t, "expect")) * 40 * time.Second}
 		if !k.Done {
 			for j := range i {
 				if rapid.IntRange(0, 3).Draw(t, "need") == 0 {
@@ -127,8 +140,10 @@ func anyJob(t *rapid.T) {
 			w.calm = true
 		}
 	}
-	if len(w.runs) > 0 {
-		t.Fatalf("finished while %v run", w.runs)
+	for a := range w.runs {
+		if !w.killed[a] { // the slower of two may still be dying
+			t.Fatalf("finished while %v runs", a)
+		}
 	}
 }
 
@@ -173,6 +188,8 @@ func (w *world) event(s *State) {
 	case draw == 2 && rapid.IntRange(0, 3).Draw(t, "none") == 0:
 		w.stopped = w.stopped || len(w.slots) == 0 && len(w.runs) == 0
 		w.step(s, NoSlots{w.now, CauseNoOffers})
+	case draw == 3 && !w.calm && slices.Contains(w.done, true):
+		w.step(s, Lost{w.now, w.any(w.done)})
 	case draw < 25 && len(w.runs) > 0:
 		var a Attempt
 		for b := range w.runs {
@@ -208,6 +225,17 @@ func (w *world) event(s *State) {
 	}
 }
 
+// any is a task of the set, drawn.
+func (w *world) any(set []bool) int {
+	var in []int
+	for i, is := range set {
+		if is {
+			in = append(in, i)
+		}
+	}
+	return rapid.SampledFrom(in).Draw(w.t, "of")
+}
+
 func (w *world) step(s *State, e Event) {
 	var effects []Effect
 	var err error
@@ -227,8 +255,12 @@ func (w *world) step(s *State, e Event) {
 			if w.stopped || w.done[x.Task] || w.failed[x.Task] || !w.slots[x.Slot] || x.Try != w.last[x.Task]+1 {
 				w.t.Fatalf("%v: stopped %v done %v failed %v slot %v last %d", x, w.stopped, w.done[x.Task], w.failed[x.Task], w.slots[x.Slot], w.last[x.Task])
 			}
-			for a := range w.runs {
-				if a.Task == x.Task {
+			others := 0
+			for a, at := range w.runs {
+				if a.Task != x.Task || w.killed[a] {
+					continue
+				}
+				if others++; !w.job.Tasks[x.Task].Speculate || others > 1 || at == x.Slot {
 					w.t.Fatalf("%v while %v runs", x, a)
 				}
 			}
@@ -241,7 +273,10 @@ func (w *world) step(s *State, e Event) {
 			w.runs[Attempt{x.Task, x.Try}] = x.Slot
 		case Kill:
 			w.killed[Attempt{x.Task, x.Try}] = true
-			w.stopped = true
+			w.stopped = w.stopped || !w.done[x.Task]
+		case Redo:
+			w.done[x.Task] = false
+			w.failed[x.Task] = x.Final
 		case Verdict:
 			w.failed[x.Task] = x.Final
 			if x.Class == protocol.ClassKilled {

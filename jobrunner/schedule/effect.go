@@ -29,6 +29,13 @@ type Verdict struct {
 	Retry     time.Duration
 }
 
+// Redo says that a task which was done is to be done again, for its outputs were
+// lost; Final: that has happened too often, and it has failed.
+type Redo struct {
+	Task  int
+	Final bool
+}
+
 // Release gives an idle slot back.
 type Release struct{ Slot int }
 
@@ -73,6 +80,12 @@ func (e Verdict) String() string {
 		return fmt.Sprintf("verdict %d.%d %s: not now", e.Task, e.Try, e.Class)
 	}
 	return fmt.Sprintf("verdict %d.%d %s: again at %v", e.Task, e.Try, e.Class, e.Retry)
+}
+func (e Redo) String() string {
+	if e.Final {
+		return fmt.Sprintf("redo %d: failed", e.Task)
+	}
+	return fmt.Sprintf("redo %d", e.Task)
 }
 func (e Release) String() string { return fmt.Sprintf("release slot %d", e.Slot) }
 func (e Finish) String() string {

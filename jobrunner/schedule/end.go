@@ -29,6 +29,11 @@ func (m *machine) close(t *task) {
 func (m *machine) fail(i int) {
 	m.shut(i, failed)
 	m.failed++
+	m.block(i)
+}
+
+// block ends what needs a task that will not be done.
+func (m *machine) block(i int) {
 	for todo := []int{i}; len(todo) > 0; {
 		i := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -71,27 +76,26 @@ func (m *machine) stop(out []Effect, why Finish) []Effect {
 	for _, n := range sorted(m.slots) {
 		for _, i := range sorted(m.slots[n].tasks) {
 			if m.slots[n].up {
-				out = m.kill(out, i)
+				out = m.kill(out, i, m.tasks[i].in(n))
 			}
 		}
 	}
 	return out
 }
 
-func (m *machine) kill(out []Effect, i int) []Effect {
-	t := &m.tasks[i]
-	if t.killed {
+func (m *machine) kill(out []Effect, i int, a *attempt) []Effect {
+	if a.killed {
 		return out
 	}
-	t.killed = true
-	return append(out, Kill{i, t.try, t.slot, m.params.Grace})
+	a.killed = true
+	return append(out, Kill{i, a.try, a.slot, m.params.Grace})
 }
 
 // giveUp no longer waits for attempts that were killed and did not end.
 func (m *machine) giveUp(out []Effect) []Effect {
 	for _, n := range sorted(m.slots) {
 		for _, i := range sorted(m.slots[n].tasks) {
-			out = m.over(out, i, protocol.ClassKilled, 0)
+			out = m.over(out, i, m.tasks[i].in(n).try, protocol.ClassKilled, 0)
 		}
 	}
 	return out

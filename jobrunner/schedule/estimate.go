@@ -71,7 +71,7 @@ func (s State) Estimate(now time.Duration) (time.Duration, bool) {
 		one, _ := m.stages[t.stage].length()
 		if t.phase == running {
 			// One that is late already is likely to be late for longer.
-			ran := now - t.started
+			ran := now - t.run.started
 			one = max(one/20, one-ran, (ran-one)/2)
 		}
 		return one

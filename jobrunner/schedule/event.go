@@ -52,6 +52,13 @@ type Gathering struct {
 	Try  int
 }
 
+// Lost says that the outputs of a task that was done are no longer to be had: it
+// is done again, before what needs them.
+type Lost struct {
+	Now  time.Duration
+	Task int
+}
+
 // NoSlots says that the market gives no (more) slots, and why.
 type NoSlots struct {
 	Now   time.Duration
@@ -69,6 +76,7 @@ func (e SlotUp) now() time.Duration    { return e.Now }
 func (e SlotDown) now() time.Duration  { return e.Now }
 func (e Exited) now() time.Duration    { return e.Now }
 func (e Gathering) now() time.Duration { return e.Now }
+func (e Lost) now() time.Duration      { return e.Now }
 func (e NoSlots) now() time.Duration   { return e.Now }
 func (e Tick) now() time.Duration      { return e.Now }
 func (e Cancel) now() time.Duration    { return e.Now }

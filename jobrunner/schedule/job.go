@@ -32,6 +32,7 @@ type Task struct {
 	Stage      int
 	BestEffort bool          // its failure does not fail the job
 	Expect     time.Duration // planner's estimate of an attempt, 0 if none
+	Speculate  bool          // a second attempt may race a late one
 	Done       bool          // finished before: taken over, or by an earlier run
 	Failed     bool          // failed for good in this run of the job, before a restart
 	Attempt    int           // number of its last attempt so far
@@ -58,6 +59,9 @@ const (
 	lookAhead    = time.Minute            // a running task that is expected to take less lets its dependants count as work
 	killSlack    = 10 * time.Second       // after a kill's grace, the attempt is given up
 	maxHeld      = 64                     // attempts in one slot, those being gathered included
+	maxRedone    = 3                      // times that a task is done again because its outputs were lost
+	lateFactor   = 2                      // an attempt is late once it takes more than so often what its stage's others took,
+	lateLeast    = 2 * time.Second        // and at least so much longer
 	maxPicky     = 32                     // avoiding tasks that are looked at in one step
 )
 

@@ -107,7 +107,7 @@ func (m *machine) takePart() *slot {
 		s.inPart = false
 		fit := s.load > 0 && s.load < m.params.Side && len(s.tasks) < maxHeld && !s.alone
 		for i := range s.tasks {
-			fit = fit && (m.tasks[i].gathering || m.stages[m.tasks[i].stage].short())
+			fit = fit && (m.tasks[i].in(s.number).gathering || m.stages[m.tasks[i].stage].short())
 		}
 		if fit {
 			return s
@@ -204,21 +204,26 @@ func (t *task) avoids(provider string) bool {
 
 func (m *machine) assign(out []Effect, i int, s *slot) []Effect {
 	t := &m.tasks[i]
-	t.try++
+	t.last++
 	m.hold(i, s)
 	m.offer(s)
-	return append(out, Assign{i, t.try, s.number})
+	return append(out, Assign{i, t.last, s.number})
 }
 
-// hold notes that task i runs in slot s.
+// hold notes that the last attempt at task i runs in slot s.
 func (m *machine) hold(i int, s *slot) {
 	t := &m.tasks[i]
-	t.phase, t.slot, t.started, t.killed, t.gathering = running, s.number, m.now, false, false
-	s.tasks[i] = struct{}{}
-	s.load++
-	s.alone = s.alone || t.alone
+	t.phase, t.run = running, attempt{try: t.last, slot: s.number, started: m.now}
+	m.enter(i, s)
 	m.running++
 	m.near(i, 1)
+}
+
+// enter notes that an attempt at task i runs in slot s.
+func (m *machine) enter(i int, s *slot) {
+	s.tasks[i] = struct{}{}
+	s.load++
+	s.alone = s.alone || m.tasks[i].alone
 }
 
 // near tells the dependants of i that it runs (1) or does so no longer (-1).
@@ -242,17 +247,28 @@ func (m *machine) near(i, by int) {
 	}
 }
 
-// drop notes that task i no longer runs in its slot.
+// drop notes that task i no longer runs: its attempt, and one that races it, no
+// longer count in their slots.
 func (m *machine) drop(i int) {
 	t := &m.tasks[i]
 	m.running--
 	m.near(i, -1)
-	s := m.slots[t.slot]
+	m.leave(i, t.run)
+	if t.rival != nil {
+		m.leave(i, *t.rival)
+		t.rival = nil
+		m.racing--
+	}
+}
+
+// leave notes that an attempt at task i no longer runs in its slot.
+func (m *machine) leave(i int, a attempt) {
+	s := m.slots[a.slot]
 	if s == nil {
 		return
 	}
 	delete(s.tasks, i)
-	if !t.gathering {
+	if !a.gathering {
 		m.lighten(s)
 	}
 	s.idle = m.now

@@ -6,8 +6,8 @@ import (
 	"github.com/zennet/zennet/provider/protocol"
 )
 
-// over is the failed end of the attempt that runs: the task goes on later or
-// has failed for good.
+// over is the failed end of an attempt that runs: the task goes on with the one
+// that races it, or later, or has failed for good.
 //
 //	class                 counts      again where
 //	exit                  yes         attempts are left and Never does not hold the code
@@ -17,16 +17,24 @@ import (
 //	stage, provider       no          fewer than 10 such ends
 //	killed                no          always, if nobody asked for it as a lost provider; once the
 //	                                  job stops, it waits for the job's next run
-func (m *machine) over(out []Effect, i int, class string, code int) []Effect {
+func (m *machine) over(out []Effect, i, try int, class string, code int) []Effect {
 	t := &m.tasks[i]
+	a := *t.attempt(try)
 	provider := ""
-	if s := m.slots[t.slot]; s != nil {
+	if s := m.slots[a.slot]; s != nil {
 		provider = s.provider
 	}
-	m.drop(i)
-	v := Verdict{Task: i, Try: t.try, Class: class}
-	if m.stopping != nil && (t.killed || class == protocol.ClassProvider || class == protocol.ClassKilled) {
-		t.phase = backoff
+	v := Verdict{Task: i, Try: try, Class: class}
+	alive := t.rival != nil // another attempt runs on
+	if alive {
+		m.quit(i, a)
+	} else {
+		m.drop(i)
+	}
+	if m.stopping != nil && (a.killed || class == protocol.ClassProvider || class == protocol.ClassKilled) {
+		if !alive {
+			m.shelve(i)
+		}
 		return append(out, v)
 	}
 	var wait time.Duration
@@ -48,18 +56,29 @@ func (m *machine) over(out []Effect, i int, class string, code int) []Effect {
 		v.Final = t.spent >= m.params.Attempts || class == protocol.ClassExit && m.params.forbids(code)
 		wait = pause(t.spent)
 	}
-	if v.Final {
+	if v.Final && !alive {
 		m.fail(i)
 		return append(out, v)
 	}
+	v.Final = false
 	if provider != "" && !t.avoids(provider) {
 		t.avoid = append(t.avoid, provider)
 	}
+	if alive || !m.shelve(i) {
+		return append(out, v)
+	}
 	v.Retry = m.now + wait
-	t.phase = backoff
 	m.delay.push(delayed{v.Retry, i})
 	m.due()
 	return append(out, v)
+}
+
+// shelve puts a task whose attempt has ended aside for its next one; false where
+// what it needs was lost meanwhile: it waits for that, or is blocked.
+func (m *machine) shelve(i int) bool {
+	t := &m.tasks[i]
+	t.phase = backoff
+	return !m.damaged || m.await(i)
 }
 
 func (p Params) forbids(code int) bool {

@@ -54,14 +54,14 @@ func (m *machine) removeSlot(s *slot) {
 // task is over or runs elsewhere.
 func (m *machine) adopt(a Attempt, s *slot) bool {
 	t := &m.tasks[a.Task]
-	if t.phase == running && t.slot == s.number && t.try == a.Number {
-		return true
+	if x := t.attempt(a.Number); x != nil {
+		return x.slot == s.number
 	}
-	if t.phase != ready && t.phase != backoff || a.Number < t.try {
+	if t.phase != ready && t.phase != backoff || a.Number < t.last {
 		return false
 	}
 	m.unqueue(a.Task)
-	t.try = a.Number
+	t.last = a.Number
 	m.hold(a.Task, s)
 	return true
 }
@@ -102,12 +102,12 @@ func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 	}
 	for _, i := range sorted(s.tasks) {
 		if !held[i] {
-			out = m.over(out, i, protocol.ClassProvider, 0)
+			out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0)
 		}
 	}
 	if m.stopping != nil {
 		for _, i := range sorted(s.tasks) {
-			out = m.kill(out, i)
+			out = m.kill(out, i, m.tasks[i].in(s.number))
 		}
 	}
 	m.offer(s)
@@ -120,7 +120,7 @@ func (m *machine) slotDown(out []Effect, s *slot) []Effect {
 	}
 	m.removeSlot(s)
 	for _, i := range sorted(s.tasks) {
-		out = m.over(out, i, protocol.ClassProvider, 0)
+		out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0)
 	}
 	return out
 }

@@ -11,12 +11,14 @@ type State struct{ *machine }
 type machine struct {
 	params Params
 	tasks  []task
+	needs  [][]Need
 	after  [][]int // by task: those that need it
 	stages []stage
 
 	now      time.Duration
 	begun    bool
 	since    time.Duration // of Begin
+	damaged  bool          // outputs were lost: a need that was met may no longer be
 	awaited  int           // slots that are being resumed
 	stopping *Finish       // set once the job is to end before its work is done
 	killed   time.Duration
@@ -32,12 +34,14 @@ type machine struct {
 	delay delayHeap // tasks that may start later
 
 	open    int // tasks neither done, failed nor blocked
-	running int
+	running int // tasks, whether one attempt runs or two
+	racing  int // of these, the ones with two
 	soon    int // waiting tasks whose unmet needs all run and are expected to end soon
 	done    int
 	failed  int
 	bad     int // tasks that failed or are blocked, best-effort ones aside
 	want    int // as last told
+	late    int // tasks that run too long and whose race waits for a slot
 }
 
 type phase uint8
@@ -56,20 +60,53 @@ type task struct {
 	stage      int
 	phase      phase
 	bestEffort bool
-	alone      bool // has met a limit: nothing runs beside its next attempt
-	killed     bool // its attempt was told to go
-	gathering  bool // its attempt's process has ended, its results are on their way
-	unmet      int  // needs that are not done
-	nearing    int  // of these, the ones that run and are expected to end soon
-	try        int  // number of the last attempt
-	spent      int  // attempts of this run that count
-	hard       int  // of these, the ones that ended at a limit
-	lost       int  // attempts that lost providers ended
-	slot       int
-	started    time.Duration
+	speculate  bool          // where it is late, a second attempt may race it
+	alone      bool          // has met a limit: nothing runs beside its next attempt
+	unmet      int           // needs that are not done
+	nearing    int           // of these, the ones that run and are expected to end soon
+	last       int           // number of the last attempt
+	spent      int           // attempts of this run that count
+	hard       int           // of these, the ones that ended at a limit
+	lost       int           // attempts that lost providers ended
+	redone     int           // times that its outputs were lost
+	run        attempt       // while it runs
+	rival      *attempt      // a second one that races it; nil: none
 	since      time.Duration // picky since
 	expect     time.Duration
 	avoid      []string // providers where it failed
+}
+
+// attempt is one that runs.
+type attempt struct {
+	try       int
+	slot      int
+	started   time.Duration
+	killed    bool // it was told to go
+	gathering bool // its process has ended, its results are on their way
+}
+
+// attempt finds an attempt that runs by its number, or nil.
+func (t *task) attempt(try int) *attempt {
+	switch {
+	case t.phase != running:
+	case t.run.try == try:
+		return &t.run
+	case t.rival != nil && t.rival.try == try:
+		return t.rival
+	}
+	return nil
+}
+
+// in finds the attempt that runs in a slot, or nil.
+func (t *task) in(slot int) *attempt {
+	switch {
+	case t.phase != running:
+	case t.run.slot == slot:
+		return &t.run
+	case t.rival != nil && t.rival.slot == slot:
+		return t.rival
+	}
+	return nil
 }
 
 type stage struct {
@@ -107,11 +144,12 @@ func New(j Job) (State, error) {
 	if err := j.validate(); err != nil {
 		return State{}, err
 	}
-	m := &machine{params: j.Params, tasks: make([]task, len(j.Tasks)), after: make([][]int, len(j.Tasks)), stages: make([]stage, j.Stages),
+	m := &machine{params: j.Params, tasks: make([]task, len(j.Tasks)), needs: make([][]Need, len(j.Tasks)), after: make([][]int, len(j.Tasks)), stages: make([]stage, j.Stages),
 		slots: map[int]*slot{}, providers: map[string]int{}, want: -1}
 	guesses := make([]int, j.Stages)
 	for i, t := range j.Tasks {
-		m.tasks[i] = task{stage: t.Stage, bestEffort: t.BestEffort, try: t.Attempt, expect: t.Expect}
+		m.link(i, t.Needs)
+		m.tasks[i] = task{stage: t.Stage, bestEffort: t.BestEffort, speculate: t.Speculate, last: t.Attempt, expect: t.Expect}
 		g := &m.stages[t.Stage]
 		if t.Expect > 0 {
 			guesses[t.Stage]++
@@ -129,11 +167,7 @@ func New(j Job) (State, error) {
 			m.failed++
 			continue
 		}
-		if !m.need(i, t.Needs) {
-			m.shut(i, blocked)
-			continue
-		}
-		if m.tasks[i].unmet == 0 {
+		if m.await(i) {
 			m.tasks[i].phase = ready
 			m.ready.push(i)
 		}
@@ -141,21 +175,14 @@ func New(j Job) (State, error) {
 	return State{m}, nil
 }
 
-// need notes what task i needs; false where one of these has failed already.
-func (m *machine) need(i int, needs []Need) bool {
+// link notes that task i needs others.
+func (m *machine) link(i int, needs []Need) {
+	m.needs[i] = needs
 	for _, n := range needs {
-		switch p := m.tasks[n.Task].phase; {
-		case p == done || n.Optional && (p == failed || p == blocked):
-			continue
-		case p == failed || p == blocked:
-			return false
-		}
-		m.tasks[i].unmet++
 		entry := i
 		if n.Optional {
 			entry = ^i // an optional need is met by failure too
 		}
 		m.after[n.Task] = append(m.after[n.Task], entry)
 	}
-	return true
 }

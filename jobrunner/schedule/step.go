@@ -37,6 +37,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		out = m.exited(out, e)
 	case Gathering:
 		m.gathering(e)
+	case Lost:
+		out = m.lost(out, e.Task)
 	case NoSlots:
 		if len(m.slots) == 0 && m.running == 0 && m.open > 0 {
 			out = m.stop(out, Finish{Failed, e.Cause})
@@ -79,6 +81,10 @@ func (m *machine) check(e Event) error {
 		if e.Task < 0 || e.Task >= len(m.tasks) {
 			return fmt.Errorf("%w: task %d of %d", ErrEvent, e.Task, len(m.tasks))
 		}
+	case Lost:
+		if e.Task < 0 || e.Task >= len(m.tasks) {
+			return fmt.Errorf("%w: task %d of %d", ErrEvent, e.Task, len(m.tasks))
+		}
 	case NoSlots, Tick, Cancel:
 	default:
 		return fmt.Errorf("%w: %T", ErrEvent, e)
@@ -96,6 +102,10 @@ func (m *machine) settle(out []Effect, e Event) []Effect {
 		out = m.giveUp(out)
 	}
 	out = m.fill(out)
+	_, tick := e.(Tick)
+	if tick {
+		out = m.race(out)
+	}
 	if end := m.end(); end != nil {
 		m.finished = true
 		return append(out, *end)
@@ -104,7 +114,7 @@ func (m *machine) settle(out []Effect, e Event) []Effect {
 		m.want = want
 		out = append(out, Want{want})
 	}
-	if _, tick := e.(Tick); tick {
+	if tick {
 		out = m.shrink(out)
 	}
 	return out
@@ -116,38 +126,48 @@ func (m *machine) wanted() int {
 	if m.stopping != nil {
 		return 0
 	}
-	return min(m.params.Slots, m.running+len(m.ready.at)+len(m.picky.at)+len(m.delay.at)+m.soon)
+	return min(m.params.Slots, m.running+len(m.ready.at)+len(m.picky.at)+len(m.delay.at)+m.soon+m.racing+m.late)
 }
 
 // gathering frees the place of an attempt whose process has ended.
 func (m *machine) gathering(e Gathering) {
 	t := &m.tasks[e.Task]
-	if t.phase != running || t.try != e.Try || t.gathering {
+	a := t.attempt(e.Try)
+	if a == nil || a.gathering {
 		return
 	}
-	t.gathering = true
-	s := m.slots[t.slot]
+	a.gathering = true
+	s := m.slots[a.slot]
 	m.lighten(s)
 	m.offer(s)
 }
 
 func (m *machine) exited(out []Effect, e Exited) []Effect {
 	t := &m.tasks[e.Task]
-	current := t.phase == running && t.try == e.Try
 	if e.Class != protocol.ClassOK {
-		if !current {
+		if t.attempt(e.Try) == nil {
 			return out
 		}
-		return m.over(out, e.Task, e.Class, e.Code)
+		return m.over(out, e.Task, e.Try, e.Class, e.Code)
 	}
 	switch t.phase {
 	case running:
-		if !current {
-			out = m.kill(out, e.Task)
+		if t.run.try != e.Try {
+			out = m.kill(out, e.Task, &t.run)
+		}
+		if t.rival != nil && t.rival.try != e.Try {
+			out = m.kill(out, e.Task, t.rival)
 		}
 		m.drop(e.Task)
 	case ready, backoff:
 		m.unqueue(e.Task)
+	case waiting: // its outputs are here, whatever became of what it needs
+		if t.last == 0 {
+			return out
+		}
+		if t.nearing == t.unmet {
+			m.soon--
+		}
 	default:
 		return out
 	}

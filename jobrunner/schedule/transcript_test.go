@@ -16,12 +16,12 @@ import (
 // TestTranscripts replays testdata: a job, then events with what they effect.
 //
 //	job slots=2 attempts=3 side=1 never=64-78 deadline=1m
-//	NAME [needs=NAME,NAME?] [stage=N] [best] [done] [failed] [expect=10s] [try=N]
+//	NAME [needs=NAME,NAME?] [stage=N] [best] [late] [done] [failed] [expect=10s] [try=N]
 //	----
 //	run
 //	[TIME:] begin [SLOT=PROVIDER[=TASK.TRY+…]]…
 //	[TIME:] up SLOT PROVIDER [TASK.TRY…] · down SLOT · ended TASK.TRY · exit TASK.TRY [CLASS [CODE]] [wall=D]
-//	[TIME:] none CAUSE · tick · cancel · estimate
+//	[TIME:] lost TASK · none CAUSE · tick · cancel · estimate
 //	----
 //
 // Tasks are named in the transcript by their numbers.
@@ -109,6 +109,8 @@ func parseJob(d *datadriven.TestData) (Job, error) {
 				j.Stages = max(j.Stages, k.Stage+1)
 			case "best":
 				k.BestEffort = true
+			case "late":
+				k.Speculate = true
 			case "done":
 				k.Done = true
 			case "failed":
@@ -158,6 +160,8 @@ func parseEvent(now time.Duration, w []string) Event {
 			}
 		}
 		return e
+	case "lost":
+		return Lost{now, number(w[1])}
 	case "none":
 		return NoSlots{now, Cause(w[1])}
 	case "cancel":

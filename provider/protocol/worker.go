@@ -87,6 +87,7 @@ const (
 	ClassStage    = "stage"    // its inputs could not be placed
 	ClassStart    = "start"    // its program could not be started
 	ClassProvider = "provider" // the lease was lost (never sent by a worker)
+	ClassLost     = "lost"     // it had succeeded, but its outputs were lost (never sent by a worker)
 )
 
 // Exited says how a task ended. Small outputs and logs travel in it.
