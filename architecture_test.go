@@ -24,6 +24,7 @@ var pure = []string{
 	"pricing",
 	"jobs/plan", "jobs/spec", "jobs/container", "jobs/gromacs", "jobs/mapreduce", "jobs/planner",
 	"jobs/mapreduce/streaming",
+	"jobs/mapreduce/record", "jobs/mapreduce/codec",
 	"provider/protocol", "provider/contract",
 	"jobrunner/schedule",
 }
