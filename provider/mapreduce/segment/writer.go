@@ -12,8 +12,9 @@ import (
 type Writer struct {
 	out   io.Writer
 	err   error
+	space []byte // room for a header, then block
 	block []byte
-	store []byte // compressed block
+	store []byte // room for a header, then the compressed block
 
 	last    []byte // the key of the entry before, in block or in keep
 	inBlock bool
@@ -37,11 +38,11 @@ func NewWriter(out io.Writer) *Writer {
 
 // Reset starts another segment with the buffers of a closed one.
 func (w *Writer) Reset(out io.Writer) {
-	block, store, keep := w.block, w.store, w.keep
-	if cap(block) < BlockSize {
-		block = make([]byte, 0, BlockSize)
+	space, store, keep := w.space, w.store, w.keep
+	if space == nil {
+		space = make([]byte, headerSize+BlockSize)
 	}
-	*w = Writer{out: out, block: block[:0], store: store, keep: keep[:0]}
+	*w = Writer{out: out, space: space, block: space[headerSize:headerSize], store: store, keep: keep[:0]}
 }
 
 // Append adds n values of a key, as a payload. Keys must come in order.
@@ -124,23 +125,23 @@ func (w *Writer) flush() {
 		w.keep = append(w.keep[:0], w.last...)
 		w.last, w.inBlock = w.keep, false
 	}
-	h, stored := header{raw: uint32(len(w.block))}, w.block
+	h, stored := header{raw: uint32(len(w.block))}, w.space[:headerSize+len(w.block)]
 	if sample := w.footer.Blocks%sampleEvery == 0; sample || w.pays {
-		if cap(w.store) == 0 {
-			w.store = make([]byte, s2.MaxEncodedLen(BlockSize))
+		if w.store == nil {
+			w.store = make([]byte, headerSize+s2.MaxEncodedLen(BlockSize))
 		}
-		small := s2.Encode(w.store[:cap(w.store)], w.block)
+		small := len(s2.Encode(w.store[headerSize:], w.block))
+		good := small < len(w.block)*3/4
 		if sample {
-			w.pays = len(small) < len(w.block)*3/4
+			w.pays = good
 		}
-		if len(small) < len(w.block)*3/4 {
-			h.compressed, stored = true, small
+		if good {
+			h.compressed, stored = true, w.store[:headerSize+small]
 		}
 	}
-	h.stored = uint32(len(stored))
-	h.sum = checksum(w.footer.Blocks, h, stored)
-	var head [headerSize]byte
-	w.write(h.encode(head[:0]))
+	h.stored = uint32(len(stored) - headerSize)
+	h.sum = checksum(w.footer.Blocks, h, stored[headerSize:])
+	h.encode(stored[:0])
 	w.write(stored)
 	w.footer.Blocks++
 	w.footer.Bytes += uint64(h.raw)
