@@ -21,10 +21,12 @@ type SubmitRequest struct {
 }
 
 // SubmitReply says what became of a submission: State is "new", "running"
-// (attached), "resumed" or "done".
+// (attached), "resumed" or "done". Replaces is the job whose results the folder
+// held; they are replaced.
 type SubmitReply struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // LogsRequest names a stream of a task.

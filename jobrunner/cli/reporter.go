@@ -85,6 +85,9 @@ func (r *reporter) job(rep api.SubmitReply) {
 	case "resumed":
 		r.note("this job goes on: finished tasks are kept")
 	}
+	if rep.Replaces != "" {
+		r.note("its results replace those of job " + rep.Replaces + " in the same folder (outputs: or --outputs keep both)")
+	}
 }
 
 func (r *reporter) progress(s journal.Status) {

@@ -188,7 +188,7 @@ func (p *Publisher) Submit(ctx context.Context, r api.SubmitRequest) (api.Submit
 		job.Outputs = r.Outputs
 	}
 	done, err := p.engine.Submit(ctx, engine.Submission{Job: job, Dir: r.Dir, Source: r.Text, Again: r.Again})
-	return api.SubmitReply{ID: done.ID, State: string(done.State)}, mapped(err)
+	return api.SubmitReply{ID: done.ID, State: string(done.State), Replaces: done.Replaces}, mapped(err)
 }
 
 // Cancel is api.Service.

@@ -85,17 +85,23 @@ func (r *run) late() {
 	default:
 		return
 	}
-	if !isFolder(r.outputs) {
-		return // the results were moved or removed: their owner's right
+	r.mu.Lock()
+	b := r.job
+	r.mu.Unlock()
+	if !ownedBy(r.outputs, b) {
+		return // the results were moved, removed or replaced: their owner's right
 	}
-	out, err := openOutputs(r.outputs, r.id)
+	c, err := r.e.claim(b)
 	if err != nil {
-		r.log.Warn("receipt not written", "err", err)
+		r.log.Info("receipt not brought up to date", "err", err)
 		return
 	}
-	defer out.Close()
-	p := &publisher{run: &run{planned: r.planned, e: r.e, log: r.log, out: out}, made: map[string]bool{}}
-	if err := p.receipt(); err != nil {
+	defer c.close()
+	p := &publisher{run: &run{planned: r.planned, e: r.e, log: r.log, out: c.root}, made: map[string]bool{}}
+	if _, err := c.prepare(b); err == nil {
+		err = p.receipt()
+	}
+	if err != nil {
 		r.log.Warn("receipt not written", "err", err)
 	}
 	p.sweep()
@@ -182,10 +188,9 @@ func (r *run) abandoned() {
 	if r.e.Err() != nil {
 		r.snapshot(true)
 	}
-	r.out.Close()
 	r.planned.close()
+	r.e.forget(r) // before anybody hears of the end: the results' folder is free again
 	r.watchers.close()
-	r.e.forget(r)
 }
 
 // ending is the final state and cause: the schedule's outcome in the journal's words.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 )
@@ -56,17 +57,24 @@ func (p *publisher) blank() (string, error) {
 // takeLogs brings the logs of a task that another job ran into this job's results.
 func (p *publisher) takeLogs(task int, f journal.Finished) {
 	name := p.run.graph.Tasks[task].Name
+	from, err := os.OpenRoot(f.Outputs)
+	if err != nil {
+		return // those results were moved or removed: their owner's right
+	}
+	defer from.Close()
+	dir := "logs/"
+	if real, err := filepath.EvalSymlinks(f.Outputs); err == nil && real == p.run.claim.real {
+		dir = former + "/logs/"
+	}
+	if _, id := owned(from); id != f.Job {
+		return // or replaced
+	}
 	for _, ending := range []string{".stdout", ".stderr"} {
 		at := "logs/" + name + ending
 		if exists(p.run.out, at) {
 			continue
 		}
-		from, err := os.OpenRoot(f.Outputs)
-		if err != nil {
-			return // those results were moved or removed: their owner's right
-		}
-		old, err := from.Open("logs/" + f.Name + ending)
-		from.Close()
+		old, err := from.Open(dir + f.Name + ending)
 		if err != nil {
 			return
 		}

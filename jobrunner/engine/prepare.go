@@ -28,11 +28,15 @@ type planned struct {
 	source  Source // nil where no task reads data files
 	output  Output // nil where nothing is delivered
 	outputs string // absolute folder of the results
+	claim   *claim // of that folder; nil until the job is to run
 }
 
 // close lets go of what plan opened.
 func (p *planned) close() {
 	p.inputs.root.Close()
+	if p.claim != nil {
+		p.claim.close()
+	}
 	if p.source != nil {
 		p.source.Close()
 	}

@@ -40,17 +40,17 @@ type publisher struct {
 // maxFacts bounds what a task leaves for the report, in bytes.
 const maxFacts = 8 << 20
 
-const (
-	scratch = ".zennet-tmp" // in the results' folder, while jobs run; one folder a job
-	owner   = ".zennet-job" // in the results' folder: the id of the job whose results these are
-)
-
-// again queues what was done before this run: tasks whose results are not in the
-// folder, or are another job's; and brings the logs of tasks taken over.
+// again makes the folder this run's and queues what was done before it: tasks whose
+// results are not there, or are another run's; and brings the logs of tasks taken
+// over. taken is nil where a former process began the run.
 func (p *publisher) again(taken map[int]journal.Finished) error {
-	r := p.run
-	mine, _ := fs.ReadFile(r.out.FS(), owner)
-	same := string(mine) == r.id
+	r, same := p.run, p.run.mine
+	if taken == nil && !same {
+		var err error
+		if taken, err = r.origins(); err != nil {
+			return err
+		}
+	}
 	for i := range r.tasks {
 		if r.tasks[i].state != journal.TaskDone {
 			continue
@@ -62,27 +62,7 @@ func (p *publisher) again(taken map[int]journal.Finished) error {
 			p.add(i)
 		}
 	}
-	if same {
-		return nil
-	}
-	return p.write(owner, func(w io.Writer) error {
-		_, err := io.WriteString(w, r.id)
-		return err
-	})
-}
-
-func openOutputs(dir, id string) (*os.Root, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("results' folder: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("results' folder: %w", err)
-	}
-	if err := errors.Join(root.RemoveAll(scratch+"/"+id), root.MkdirAll(scratch+"/"+id, 0o755), root.MkdirAll("logs", 0o755)); err != nil {
-		return nil, errors.Join(fmt.Errorf("results' folder: %w", err), root.Close())
-	}
-	return root, nil
+	return p.settle(r.job)
 }
 
 // start begins to write; two at a time, for most of it waits for the disk.

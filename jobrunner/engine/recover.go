@@ -114,6 +114,10 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 			return err
 		}
 	}
+	if p.claim, err = e.claim(b); err != nil {
+		p.close()
+		return e.giveUp(b, err)
+	}
 	held := map[int]schedule.SlotUp{}
 	awaited := map[types.Hash]int{}
 	for _, l := range leases {

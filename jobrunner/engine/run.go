@@ -29,6 +29,7 @@ type run struct {
 	done    chan struct{}      // closed when main has returned
 	number  map[string]int     // task's name → its index
 	out     *os.Root           // the results' folder
+	mine    bool               // what was in it is an earlier process's of this run
 	zero    time.Time          // the schedule's time 0
 
 	notes  chan note // at most maxNotes wait

@@ -58,7 +58,8 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 	if r.schedule, err = schedule.New(sj); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if r.out, err = openOutputs(p.outputs, p.id); err != nil {
+	r.out = p.claim.root
+	if r.mine, err = p.claim.prepare(job); err != nil {
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(e.ctx)

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/spec"
@@ -35,6 +34,8 @@ type Submitted struct {
 	ID      string
 	State   SubmitState
 	Outputs string // absolute folder of the results
+	// Replaces is the job whose results were in that folder, where they are another's.
+	Replaces string
 }
 
 // Submit plans a job and starts it, attaches to it, or says that it is done.
@@ -52,14 +53,14 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	e.mu.Unlock()
 	if running != nil {
 		p.close()
-		return Submitted{p.id, SubmittedRunning, running.outputs}, nil
+		return Submitted{ID: p.id, State: SubmittedRunning, Outputs: running.outputs}, nil
 	}
 	old, err := e.journal.Job(p.id)
 	known := err == nil
 	switch {
-	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && isFolder(p.outputs):
+	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && ownedBy(p.outputs, old):
 		p.close()
-		return Submitted{p.id, SubmittedDone, old.Outputs}, nil
+		return Submitted{ID: p.id, State: SubmittedDone, Outputs: old.Outputs}, nil
 	case known:
 		out.State = SubmittedResumed
 	case !errors.Is(err, journal.ErrNotFound):
@@ -70,47 +71,49 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		p.close()
 		return Submitted{}, err
 	}
-	if err := e.begin(p, s, &old, known); err != nil {
+	if out.Replaces, err = e.begin(p, s, &old, known); err != nil {
 		p.close()
 		return Submitted{}, err
 	}
 	return out, nil
 }
 
-func isFolder(dir string) bool {
-	info, err := os.Stat(dir)
-	return err == nil && info.IsDir()
-}
-
-// begin journals a new run of a job and starts it.
-func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) error {
+// begin journals a new run of a job and starts it. It tells whose results it
+// replaces, if another job's.
+func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) (replaces string, err error) {
 	if !known {
 		old = nil
 	}
 	now := e.now()
 	job, err := p.record(old, s.Source, s.Again, now)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if p.claim, err = e.claim(job); err != nil {
+		return "", err
+	}
+	if _, replaces = owned(p.claim.root); replaces == job.ID {
+		replaces = ""
 	}
 	rows, taken, err := e.takeOver(p, s.Again, now)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, r := range rows { // nothing of these may go while the job runs
 		e.pin(p.id, r.Tree)
 	}
 	if err := e.journal.StartJob(job, rows); err != nil {
-		return err
+		return "", err
 	}
 	r, err := e.start(p, job, rows, nil)
 	if err != nil {
 		job.State, job.Cause, job.Message, job.Ended = journal.JobFailed, journal.CauseInvalid, err.Error(), e.now()
-		return errors.Join(err, e.journal.SaveJob(job))
+		return "", errors.Join(err, e.journal.SaveJob(job))
 	}
 	if err := r.paper.again(taken); err != nil {
 		r.log.Warn("results' folder", "err", err)
 	}
-	return e.launch(r)
+	return replaces, e.launch(r)
 }
 
 // launch makes a run known and starts its loop.
