@@ -77,6 +77,7 @@ func (s *slot) succeed(w *work, fresh bool) {
 		switch {
 		case err == nil:
 			w.settled = true
+			s.hold(w)
 			s.run.tell(note{event: s.run.exitEvent(w, w.exit), ended: &e})
 		case errors.Is(err, journal.ErrOrder) && s.run.over(w.at.Task): // another attempt was first
 			w.settled = true
@@ -147,7 +148,11 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	store := s.run.e.blobs
 	store.Pin(s.run.id, x.Tree)
 	store.Pin(s.run.id, blob.Hashes(m)...)
-	if fresh, err = s.files(c, w, m); err != nil {
+	home := m
+	if w.kept = s.keeps(w); w.kept {
+		home = s.run.facts(w.at.Task, m)
+	}
+	if fresh, err = s.files(c, w.id, x.Inline, home); err != nil {
 		return fresh, err
 	}
 	if !store.Has(x.Tree) {
@@ -160,8 +165,8 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 }
 
 // files stores the chunks of a manifest that are not here yet.
-func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool, err error) {
-	carried := len(w.exit.Inline) == len(m.Files)
+func (s *slot) files(c *client.Client, id string, inline [][]byte, m protocol.Manifest) (fresh bool, err error) {
+	carried := len(inline) == len(m.Files)
 	for i, f := range m.Files {
 		if f.Link != "" || f.Mode&protocol.ModeDir != 0 {
 			continue
@@ -172,8 +177,8 @@ func (s *slot) files(c *client.Client, w *work, m protocol.Manifest) (fresh bool
 		fresh = true
 		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks, left: f.Size}
 		if carried {
-			_, err = out.Write(w.exit.Inline[i])
-		} else if err = c.Fetch(s.ctx, w.id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
+			_, err = out.Write(inline[i])
+		} else if err = c.Fetch(s.ctx, id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
 			err = fetchError(f.Path, err)
 		}
 		if err = errors.Join(err, out.close(err == nil)); err != nil {

@@ -91,6 +91,7 @@ const (
 // load is all that one attempt's scratch folder starts with.
 type load struct {
 	mounts []protocol.Mount
+	kept   []keptFile   // files of other tasks that are in no store of the publisher
 	stage  []types.Hash // blobs that the provider must have
 	small  int          // bytes of the mounts' own content
 	gets   []func(types.Hash) ([]byte, error)
@@ -142,6 +143,11 @@ func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte,
 	if ok, err := l.inline(at, m, get); ok || err != nil {
 		return err
 	}
+	return l.place(at, m)
+}
+
+// place places a tree as staged blobs.
+func (l *load) place(at string, m protocol.Manifest) error {
 	data, err := blob.EncodeManifest(m)
 	if err != nil {
 		return err
@@ -277,6 +283,16 @@ func (r *run) loadOutputs(l *load, at string, from int, prefix string, optional 
 			return nil
 		}
 		return fmt.Errorf("%w: %q among the outputs of task %s", ErrNotFound, prefix, r.graph.Tasks[from].Name)
+	}
+	if kept := r.keptFiles(from, prefix, part); len(kept) > 0 {
+		if at == "." {
+			at = ""
+		}
+		l.kept = append(l.kept, kept...)
+		if part = l.visible(at, part); len(part.Files) == 0 {
+			return nil
+		}
+		return l.place(at, part)
 	}
 	return l.add(at, part, r.e.blobs.Get)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/worker"
+	"github.com/zennet/zennet/provider/worker/client"
 )
 
 // TestMain is also the container: with this variable the test program serves as a
@@ -67,8 +68,9 @@ type fakeMarket struct {
 	spoil     func(n int) func(net.Conn) net.Conn // by lease
 	closed    []string                            // reasons, in order
 	acquired  int
-	deaf      atomic.Bool       // Close is not heard by providers
-	back      func(hand func()) // brings a lease back after a restart; nil: at once
+	deaf      atomic.Bool                  // Close is not heard by providers
+	pull      func(files []PullFile) error // may providers pull these from each other? nil: never
+	back      func(hand func())            // brings a lease back after a restart; nil: at once
 }
 
 func newFakeMarket(t testing.TB) *fakeMarket {
@@ -302,6 +304,24 @@ func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(typ
 		l.mu.Unlock()
 	}
 	return nil
+}
+
+// Pull copies what tasks left from one worker into the other's blob store, as
+// agents do.
+func (l *fakeLease) Pull(ctx context.Context, from Lease, files []PullFile) error {
+	if l.market.pull == nil {
+		return errors.New("no provider reaches another")
+	}
+	if err := l.market.pull(files); err != nil {
+		return err
+	}
+	return client.FetchFiles(ctx, from.(*fakeLease).Worker, files, func(h types.Hash, data []byte) error {
+		got, err := l.blobs.Put(data)
+		if err == nil && got != h {
+			err = fmt.Errorf("chunk %s came as %s", h, got)
+		}
+		return err
+	})
 }
 
 func (l *fakeLease) Worker(ctx context.Context) (io.ReadWriteCloser, error) {

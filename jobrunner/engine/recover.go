@@ -105,7 +105,8 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 		return err
 	}
 	for i := range rows {
-		if rows[i].State != journal.TaskDone || e.complete(rows[i].Tree) {
+		// What stayed in a container may be there still: whoever needs it will see.
+		if rows[i].State != journal.TaskDone || p.graph.Tasks[i].Keep || e.complete(rows[i].Tree) {
 			continue
 		}
 		rows[i].State, rows[i].Tree, rows[i].Origin = journal.TaskWaiting, types.Hash{}, ""

@@ -51,6 +51,8 @@ type run struct {
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
 
 	running       atomic.Int64 // tasks, as of the last step
+	users         [][]int      // by task: those that need its outputs
+	homing        sync.Map     // task → *sync.Mutex: one brings its outputs here at a time
 	manifests     sync.Map     // types.Hash → protocol.Manifest
 	manifestCount atomic.Int64
 
@@ -75,6 +77,7 @@ type taskInfo struct {
 	state      journal.TaskState
 	tree       types.Hash // outputs, once done
 	checkpoint types.Hash // for the next attempt
+	holder     *place     // who has the outputs, where they stayed with the attempt that made them
 	runs       []place    // the attempts that run now: none, one, or two where one races
 	try        int        // number of the last one
 }
@@ -259,7 +262,7 @@ const outputsLost = "its outputs were lost before all that need them had them"
 func (r *run) redo(x schedule.Redo) {
 	r.mu.Lock()
 	t := &r.tasks[x.Task]
-	t.tree, t.state = types.Hash{}, journal.TaskWaiting
+	t.tree, t.state, t.holder = types.Hash{}, journal.TaskWaiting, nil
 	if x.Final {
 		t.state = journal.TaskFailed
 	}
@@ -329,7 +332,7 @@ func (r *run) release(number int) {
 	s := r.slots[number]
 	r.mu.Unlock()
 	if s != nil {
-		s.release()
+		s.retire()
 	}
 }
 

@@ -117,6 +117,7 @@ func (s *slot) main() {
 		s.lease.SetVerdict(chain.VerdictMismatch)
 		s.run.market.refuseFrom(s.lease.Provider())
 	}
+	s.forsake()
 	if s.known {
 		s.run.tell(note{event: schedule.SlotDown{Now: s.run.now(), Slot: s.number}})
 	}
@@ -233,6 +234,9 @@ func (s *slot) reconcile(c *client.Client) {
 		if !ok || taskID(at) != t.ID || at.Task >= len(s.run.graph.Tasks) || !s.greeted && !s.known {
 			c.Kill(t.ID, 0)
 			c.Release(t.ID)
+			continue
+		}
+		if s.regain(at, t.Exited) {
 			continue
 		}
 		held[t.ID] = t.Exited

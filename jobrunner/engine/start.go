@@ -46,7 +46,10 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 				needs[in.Task] = in.Optional && (optional || !seen)
 			}
 		}
+		r.users = append(r.users, nil)
 		for _, name := range t.Needs() {
+			need := r.number[name]
+			r.users[need] = append(r.users[need], i)
 			k.Needs = append(k.Needs, schedule.Need{Task: r.number[name], Optional: needs[name]})
 		}
 		sj.Tasks = append(sj.Tasks, k)

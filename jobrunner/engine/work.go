@@ -42,6 +42,7 @@ type work struct {
 	exit    *protocol.Exited
 	err     error
 	settled bool // its end was told; the worker may forget it
+	kept    bool // its outputs stay in the container
 	fetches int  // times that its results could not be brought in
 }
 
@@ -125,7 +126,9 @@ func (s *slot) returned(c *client.Client, w *work) {
 		}
 	case w.settled:
 		delete(s.works, w.id)
-		c.Release(w.id)
+		if !s.holds(w.id) {
+			c.Release(w.id)
+		}
 	default: // collecting was cut off; where c is gone, the next Greeting tells of the end again
 		if w.stage = workSent; c.Err() == nil {
 			s.exited(c, w.exit)
@@ -178,7 +181,11 @@ func (s *slot) stage(ctx context.Context, l *load) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := s.lease.Stage(ctx, missing, l.get); err != nil {
+	pushed, err := s.stageKept(ctx, l.kept, missing)
+	if err != nil {
+		return fmt.Errorf("stage inputs: %w", err)
+	}
+	if err := s.lease.Stage(ctx, pushed, l.get); err != nil {
 		return fmt.Errorf("stage inputs: %w", err)
 	}
 	if len(s.staged) > 1<<20 {

@@ -94,6 +94,38 @@ func (c *Client) fetch(ctx context.Context, m protocol.Fetch, size uint64, chunk
 	return err
 }
 
+// File is a file that an ended task left.
+type File struct {
+	Task string // the task's id in the worker
+	protocol.File
+}
+
+// FetchFiles copies files over a connection of its own and gives each chunk to
+// take, once it is verified; take may not keep it. Errors are those of Fetch.
+func FetchFiles(ctx context.Context, dial Dial, files []File, take func(h types.Hash, data []byte) error) error {
+	conn, in, err := open(ctx, dial, protocol.PurposeFetch)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	f := &fetcher{conn: conn, in: in}
+	for _, file := range files {
+		if want := (file.Size + protocol.ChunkSize - 1) / protocol.ChunkSize; uint64(len(file.Chunks)) != want {
+			return fmt.Errorf("%w: %q: %d hashes for %d bytes", protocol.ErrInvalid, file.Path, len(file.Chunks), file.Size)
+		}
+		err := f.pieces(ctx, protocol.Fetch{ID: file.Task, What: protocol.FetchFile, Path: file.Path}, file.Size, func(i int, data []byte) error {
+			if types.Hash(sha256.Sum256(data)) != file.Chunks[i] {
+				return fmt.Errorf("%w: %q, chunk %d", ErrHash, file.Path, i)
+			}
+			return take(file.Chunks[i], data)
+		})
+		if err != nil {
+			return fmt.Errorf("fetch of %q: %w", file.Task, err)
+		}
+	}
+	return nil
+}
+
 // fetcher takes an idle fetch connection or makes one.
 func (c *Client) fetcher(ctx context.Context) (*fetcher, error) {
 	c.mu.Lock()
