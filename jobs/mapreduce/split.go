@@ -72,7 +72,9 @@ func (c cutting) cut(files []spec.Found, most int) ([]split, error) {
 
 // appendLines cuts a file behind every Nth line. As in NLineInputFormat, a split
 // but the first begins a byte early, and all end a byte early, for a record that
-// begins at a split's end is the split's. A file that was not read is one split.
+// begins at a split's end is the split's. (Where the first split is one byte, an
+// empty line, the second begins at 0 too and has that line again: as in Hadoop.) A
+// file that was not read is one split.
 func appendLines(out []split, file int, f spec.Found) []split {
 	begin := int64(0)
 	for _, end := range f.Cuts {
@@ -84,9 +86,6 @@ func appendLines(out []split, file int, f spec.Found) []split {
 	}
 	if begin == f.Size {
 		return out
-	}
-	if begin == 0 {
-		return append(out, split{file, 0, f.Size})
 	}
 	return append(out, lineSplit(file, begin, f.Size))
 }

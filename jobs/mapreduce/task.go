@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/zennet/zennet/jobs/mapreduce/streaming"
 )
 
 // Kinds of tasks; the last word of a task's command.
@@ -68,6 +70,7 @@ type Task struct {
 	Number   int    // among its kind, from 0
 	Maps     int    // of the job
 	Reducers int    // of the job; 0 = map output is the output
+	Config   streaming.Config
 
 	Job     string   // the job's name (mapreduce_job_name)
 	User    string   // mapreduce_job_user_name
@@ -79,8 +82,9 @@ type Task struct {
 	// Archives are to be unpacked into their folders below WorkDir.
 	Archives []Archive `json:",omitempty"`
 
-	// Stdin says what comes in through the standard input of a map (at most one
-	// source) or a sample (several, one after another without a mark between).
+	// Stdin says what comes in through the standard input of a map (one
+	// source) or a sample (several, one after another without a mark between; a
+	// compressed one, which may end early, comes alone).
 	Stdin []Source `json:",omitempty"`
 	// Boundaries says that the partitioner is a range whose boundaries are in
 	// BoundariesFile (maps).

@@ -8,14 +8,15 @@ import (
 
 // Check holds what every graph must: at least one task, names that are unique and
 // plain folder names, a command, needs that come before, inputs with exactly one
-// source that stay inside the scratch folder and do not overwrite each other, and
-// patterns that do not leave it. The error is ErrGraph.
+// source that stay inside the scratch folder and do not overwrite each other,
+// patterns that do not leave it, parts of the standard input that lie in their
+// files, and one task for each name that is delivered. The error is ErrGraph.
 func (g Graph) Check() error {
 	if len(g.Tasks) == 0 {
 		return fmt.Errorf("%w: it has no tasks", ErrGraph)
 	}
 	before := make(map[string]bool, len(g.Tasks))
-	published := map[string]string{}
+	published, delivered := map[string]string{}, map[string]string{}
 	for _, t := range g.Tasks {
 		bad := func(format string, args ...any) error {
 			return fmt.Errorf("%w: task %q: %s", ErrGraph, t.Name, fmt.Sprintf(format, args...))
@@ -55,6 +56,9 @@ func (g Graph) Check() error {
 			if pattern == "" || path.IsAbs(pattern) || strings.HasPrefix(path.Clean(pattern), "..") {
 				return bad("pattern %q leaves the scratch folder", pattern)
 			}
+		}
+		if err := t.checkStreams(g.Output, delivered); err != nil {
+			return bad("%s", err)
 		}
 		if t.Publish {
 			as := t.Name

@@ -47,6 +47,82 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// streamed is a valid graph whose tasks read data files and deliver.
+func streamed() plan.Graph {
+	return plan.Graph{Output: "out", Tasks: []plan.Task{
+		{Name: "m", Command: []string{"x"}, Keep: true, Facts: "facts.json", Collect: []string{"seg/"},
+			Stdin: []plan.Part{{File: "f", Size: 10, Offset: 4, Length: 6, Lead: true}, {File: "g.gz", Size: 5, Length: 5, Whole: true}}},
+		{Name: "r", Command: []string{"y"}, Inputs: []plan.Input{{Path: "in/0", Task: "m", From: "seg/0"}},
+			Deliver: []plan.Delivery{{From: "out/p", Name: "part-0"}, {From: "out/s", Name: "_skipped/0", Optional: true}}},
+		{Name: "s", Command: []string{"y"}, Deliver: []plan.Delivery{{From: "out/p", Name: "part-1"}}},
+	}}
+}
+
+func TestCheckStreams(t *testing.T) {
+	if err := streamed().Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want   string
+		mutate func(*plan.Graph)
+	}{
+		{"no file", func(g *plan.Graph) { g.Tasks[0].Stdin[0].File = "" }},
+		{"7 bytes are not in a file of 10", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Length = 7 }},
+		{"bytes are not in a file of 10", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Offset = 1<<63 - 1 }},
+		{"length -1", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Length = -1 }},
+		{"from -1", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Offset = -1 }},
+		{"limit -1", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Limit = -1 }},
+		{"the whole file of 5 bytes has 4", func(g *plan.Graph) { g.Tasks[0].Stdin[1].Length = 4 }},
+		{"streamed as it is", func(g *plan.Graph) { g.Tasks[0].Stdin[1].Lead = true }},
+		{"streamed as it is", func(g *plan.Graph) { g.Tasks[0].Stdin[1].Codec = "bzip2" }},
+		{"a delimiter of 65537 bytes", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Delimiter = make([]byte, 65537) }},
+		{"standard input of 10001 parts", func(g *plan.Graph) { g.Tasks[0].Stdin = make([]plan.Part, 10001) }},
+		{`facts "../x" leave`, func(g *plan.Graph) { g.Tasks[0].Facts = "../x" }},
+		{"published or delivered", func(g *plan.Graph) { g.Tasks[0].Publish = true }},
+		{"published or delivered", func(g *plan.Graph) { g.Tasks[1].Keep = true }},
+		{"no output folder", func(g *plan.Graph) { g.Output = "" }},
+		{`delivery "/p" leaves`, func(g *plan.Graph) { g.Tasks[1].Deliver[0].From = "/p" }},
+		{`"../part" is no name`, func(g *plan.Graph) { g.Tasks[1].Deliver[0].Name = "../part" }},
+		{`"_SUCCESS" is no name`, func(g *plan.Graph) { g.Tasks[1].Deliver[0].Name = "_SUCCESS" }},
+		{"and r both deliver part-0", func(g *plan.Graph) { g.Tasks[2].Deliver[0].Name = "part-0" }},
+	} {
+		g := streamed()
+		c.mutate(&g)
+		if err := g.Check(); !errors.Is(err, plan.ErrGraph) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v", c.want, err)
+		}
+	}
+}
+
+// What a task streams counts for its key; how it runs and delivers does not.
+func TestKeysOfStreams(t *testing.T) {
+	keys := func(mutate func(*plan.Task)) types.Hash {
+		g := streamed()
+		mutate(&g.Tasks[0])
+		list, err := g.Keys("host", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list[1] // through the task that needs it
+	}
+	before := keys(func(*plan.Task) {})
+	for name, mutate := range map[string]func(*plan.Task){
+		"file":    func(t *plan.Task) { t.Stdin[0].File = "h" },
+		"id":      func(t *plan.Task) { t.Stdin[0].ID++ },
+		"time":    func(t *plan.Task) { t.Stdin[0].ModTime++ },
+		"offset":  func(t *plan.Task) { t.Stdin[0].Offset-- },
+		"lead":    func(t *plan.Task) { t.Stdin[0].Lead = false },
+		"no part": func(t *plan.Task) { t.Stdin = t.Stdin[:1] },
+	} {
+		if keys(mutate) == before {
+			t.Errorf("%s does not count", name)
+		}
+	}
+	if keys(func(t *plan.Task) { t.Keep, t.Facts, t.Speculate, t.SkipBad, t.Deliver = false, "", true, true, nil }) != before {
+		t.Error("how it runs counts")
+	}
+}
+
 // What a task computes changes its key and the keys of all that need it; where
 // and how it runs does not.
 func TestKeys(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zennet/zennet/jobs/container"
 	"github.com/zennet/zennet/jobs/gromacs"
+	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
 )
@@ -26,6 +27,8 @@ func Plan(job spec.Job, files fs.FS) (plan.Graph, error) {
 		graph, err = container.Plan(job, files)
 	case spec.KindGromacs:
 		graph, err = gromacs.Plan(job, files)
+	case spec.KindMapReduce:
+		graph, err = mapreduce.Plan(job)
 	default:
 		err = fmt.Errorf("%s: kind: %s has no planner", job.At("kind"), job.Kind)
 	}
@@ -41,8 +44,11 @@ func Plan(job spec.Job, files fs.FS) (plan.Graph, error) {
 // Inspect says what is known about the job before it runs: sizes, expected
 // times, warnings.
 func Inspect(job spec.Job, files fs.FS) (Info, error) {
-	if job.Kind == spec.KindGromacs {
+	switch job.Kind {
+	case spec.KindGromacs:
 		return gromacs.Inspect(job, files)
+	case spec.KindMapReduce:
+		return mapreduce.Inspect(job)
 	}
 	return Info{}, nil
 }
@@ -54,8 +60,11 @@ func Inspect(job spec.Job, files fs.FS) (Info, error) {
 // never reads anything else, and equal outputs and facts give equal bytes. A job
 // without a report has no files.
 func Report(job spec.Job, graph plan.Graph, outputs fs.FS, facts func(task int) []byte) ([]File, error) {
-	if job.Kind == spec.KindGromacs && len(job.Report) > 0 {
+	switch {
+	case job.Kind == spec.KindGromacs && len(job.Report) > 0:
 		return gromacs.Report(job, graph, outputs)
+	case job.Kind == spec.KindMapReduce:
+		return mapreduce.Report(job, graph, facts)
 	}
 	return nil, nil
 }

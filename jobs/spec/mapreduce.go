@@ -2,19 +2,20 @@ package spec
 
 // MapReduce is the section of kind mapreduce, with the file's input and output.
 // Commands are split as Hadoop Streaming splits them; "builtin:NAME ARGUMENT…"
-// names an operation of the worker, and "aggregate" Hadoop's.
+// names an operation of the worker, and "aggregate" Hadoop's. What is not given is
+// conf's to say, and else has Hadoop's default.
 type MapReduce struct {
 	Input          []string  // URLs (hdfs:, file:) or paths relative to the job file's folder; globs, folders
 	Output         string    // a folder that must not exist yet
-	Mapper         string    // default builtin:identity
+	Mapper         string    // "" = not given, by default builtin:identity
 	Combiner       string    // "" = none
-	Reducer        string    // default builtin:identity
+	Reducer        string    // likewise; NONE = no reducers
 	Files          []string  // put into the tasks' working folder: "path" or "path#link"
 	Archives       []string  // unpacked there: "path" or "path#folder"
-	Reducers       int       // 0 = map output is the output; default 1
-	Maps           int       // how many maps are wished for; default 2
+	Reducers       int       // 0 = map output is the output; NotGiven: by default 1
+	Maps           int       // how many maps are wished for; 0 = not given, by default 2
 	Split          uint64    // bytes of a split; 0 = after Hadoop's rule
-	Partitioner    string    // hash (default), keyfield or range
+	Partitioner    string    // hash, keyfield or range; "" = not given, by default hash
 	Speculative    bool      // slow tasks get a second attempt; default true
 	SkipBadRecords int       // records (reducers: groups) that a task may leave out; default 0
 	LazyOutput     bool      // no empty parts

@@ -7,13 +7,11 @@ import (
 	"strings"
 )
 
-// Defaults and bounds of kind mapreduce.
+// Bounds and defaults of kind mapreduce. What the section does not give is left to
+// conf, whose meaning jobs/mapreduce/streaming knows.
 const (
-	DefaultMapper      = "builtin:identity"
-	DefaultReducer     = "builtin:identity"
-	DefaultMaps        = 2
-	DefaultReducers    = 1
-	DefaultMapAttempts = 4 // Hadoop's mapreduce.map.maxattempts
+	NotGiven           = -1 // MapReduce.Reducers: conf's, else 1
+	DefaultMapAttempts = 4  // Hadoop's mapreduce.map.maxattempts
 	MaxReducers        = 10_000
 	MaxSkip            = 1_000_000
 )
@@ -35,21 +33,20 @@ var mapReduceSection = []string{"mapper", "combiner", "reducer", "files", "archi
 // its input, as Hadoop's does.
 func (r *reader) mapReduce(top map[string]field) *MapReduce {
 	in := r.fields(top["mapreduce"], mapReduceSection...)
-	conf := r.settings(in["conf"])
 	m := &MapReduce{
 		Input:          r.dataInputs(top["input"]),
 		Output:         r.dataOutput(top["output"]),
-		Mapper:         r.commandLine(in["mapper"], DefaultMapper),
-		Combiner:       r.commandLine(in["combiner"], ""),
-		Reducer:        r.commandLine(in["reducer"], DefaultReducer),
-		Reducers:       int(r.integer(in["reducers"], r.confNumber(conf, DefaultReducers, MaxReducers, "mapreduce.job.reduces", "mapred.reduce.tasks"), 0, MaxReducers)),
-		Maps:           int(r.integer(in["maps"], r.confNumber(conf, DefaultMaps, MaxTasks, "mapreduce.job.maps", "mapred.map.tasks"), 0, MaxTasks)),
+		Mapper:         r.commandLine(in["mapper"]),
+		Combiner:       r.commandLine(in["combiner"]),
+		Reducer:        r.commandLine(in["reducer"]),
+		Reducers:       int(r.integer(in["reducers"], NotGiven, 0, MaxReducers)),
+		Maps:           int(r.integer(in["maps"], 0, 1, MaxTasks)),
 		Split:          r.size(in["split"], 0, 1, MaxDisk),
-		Partitioner:    r.word(in["partitioner"], PartitionerHash, PartitionerHash, PartitionerKeyField, PartitionerRange),
+		Partitioner:    r.word(in["partitioner"], "", PartitionerHash, PartitionerKeyField, PartitionerRange),
 		Speculative:    r.boolean(in["speculative"], true),
 		SkipBadRecords: int(r.integer(in["skipBadRecords"], 0, 0, MaxSkip)),
 		LazyOutput:     r.boolean(in["lazyOutput"], false),
-		Conf:           conf,
+		Conf:           r.settings(in["conf"]),
 		Env:            r.variables(in["env"]),
 		HDFS:           r.hdfs(in["hdfs"]),
 	}
@@ -59,15 +56,11 @@ func (r *reader) mapReduce(top map[string]field) *MapReduce {
 	return m
 }
 
-// commandLine reads a command, which Hadoop's rules split later.
-func (r *reader) commandLine(f field, fallback string) string {
+// commandLine reads a command, which Hadoop's rules split later; "" = not given.
+func (r *reader) commandLine(f field) string {
 	s, ok := r.text(f)
-	switch {
-	case !ok:
-		return fallback
-	case strings.TrimSpace(s) == "":
+	if ok && strings.TrimSpace(s) == "" {
 		r.report(f.node, f.path, ErrValue, "is empty; leave it out for none of your own")
-		return fallback
 	}
 	return s
 }
@@ -116,8 +109,8 @@ func (r *reader) variables(f field) []Setting {
 	return out
 }
 
-// confNumber is the default of a key that conf may set too, under one of several
-// names; the last one written counts. What is no number is the planner's to refuse.
+// confNumber is a number that conf may set under one of several names; the last
+// one written counts. What is no number is the planner's to refuse.
 func (r *reader) confNumber(conf []Setting, fallback, most int64, names ...string) int64 {
 	for _, one := range conf {
 		if n, err := strconv.ParseInt(strings.TrimSpace(one.Value), 10, 64); slices.Contains(names, one.Name) && err == nil && n >= 0 && n <= most {

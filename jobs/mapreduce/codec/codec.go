@@ -45,10 +45,10 @@ func ByName(name string) (Codec, bool) {
 	return Codec{}, false
 }
 
-// ByExtension finds the codec of a file by its name, as Hadoop does: "part.gz".
+// ByExtension finds the codec of a file by its name, in any case, as Hadoop does: "part.gz".
 func ByExtension(name string) (Codec, bool) {
 	for _, c := range codecs {
-		if path.Ext(name) == c.extension {
+		if strings.EqualFold(path.Ext(name), c.extension) {
 			return c, true
 		}
 	}
