@@ -48,7 +48,7 @@ func ByName(name string) (Codec, bool) {
 // ByExtension finds the codec of a file by its name, in any case, as Hadoop does: "part.gz".
 func ByExtension(name string) (Codec, bool) {
 	for _, c := range codecs {
-		if strings.EqualFold(path.Ext(name), c.extension) {
+		if base := path.Base(name); strings.EqualFold(path.Ext(base), c.extension) && len(base) > len(c.extension) {
 			return c, true
 		}
 	}

@@ -197,7 +197,7 @@ func TestNames(t *testing.T) {
 	}
 	for _, c := range []struct{ file, want string }{
 		{"part-00000.gz", "gzip"}, {"a/b.c/x.deflate", "deflate"}, {"x.bz2", "bzip2"}, {"x.zst", "zstd"},
-		{"x.snappy", "snappy"}, {"x.lz4", "lz4"}, {"x.GZ", ""}, {"gz", ""}, {"x.gz/part", ""}, {"x.gz.txt", ""},
+		{"x.snappy", "snappy"}, {"x.lz4", "lz4"}, {"x.GZ", "gzip"}, {"x.Bz2", "bzip2"}, {"gz", ""}, {".gz", ""}, {"x.gz/part", ""}, {"x.gz.txt", ""},
 	} {
 		if got, ok := ByExtension(c.file); got.Name() != c.want || ok != (c.want != "") {
 			t.Errorf("%q is %q, want %q", c.file, got.Name(), c.want)
