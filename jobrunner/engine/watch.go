@@ -131,8 +131,8 @@ func (r *run) slotViews(s *journal.Status, slots []*slot) {
 // sums are what the journal says of the job's leases, read once a second.
 func (r *run) sums(s *journal.Status, since, now time.Time) {
 	if now.Sub(r.sumsAt) >= time.Second || s.State.Ended() || s.State == journal.JobSettling {
-		if leases, err := r.e.journal.Leases(r.id, false); err == nil {
-			r.spent, r.fees = journal.Spent(leases, since)
+		if spent, fees, err := r.e.journal.Spent(r.id, since); err == nil {
+			r.spent, r.fees = spent, fees
 			r.sumsAt = now
 		}
 	}

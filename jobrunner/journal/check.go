@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -15,7 +14,8 @@ import (
 //     without an origin has an attempt that succeeded;
 //   - an ended job has no attempt without an end;
 //   - a job that is done has its output, if it has one, made;
-//   - what a job's leases cost since its run began is within its budget;
+//   - what a job's leases and other transactions cost since its run began is
+//     within its budget;
 //   - for every lease: voucher ≤ deposit, claim ≤ voucher, the voucher pays the
 //     agreed counters by hash, and no more than their bill by the contract's rates
 //     (prepaying contracts aside); the kept payments never decrease.
@@ -103,14 +103,17 @@ func (j *Journal) checkJob(b Job, add func(string, ...any)) error {
 	if err != nil {
 		return err
 	}
-	var cost types.Amount
+	cost, err := j.Fees(b.ID, b.Since)
+	if err != nil {
+		return err
+	}
 	for _, l := range leases {
 		if !l.Opened.Before(b.Since) {
 			cost += l.Cost()
 		}
 	}
 	if cost > b.Budget {
-		add("job %s: its leases cost %d nXEN, its budget is %d", b.ID, cost, b.Budget)
+		add("job %s: it costs %d nXEN, its budget is %d", b.ID, cost, b.Budget)
 	}
 	return nil
 }

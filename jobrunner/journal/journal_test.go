@@ -477,6 +477,43 @@ func TestReceiptAndStatus(t *testing.T) {
 	}
 	_, err = j.Receipt("b")
 	wants(t, err, ErrNotFound)
+
+	// Fees of other transactions count, those of an earlier run do not.
+	for _, f := range []Fee{{Tx: hash(20), Amount: 900}, {Tx: hash(20), Amount: 100}, {Tx: hash(21), Amount: 11}, {Tx: hash(22), Amount: 4000, At: day.Add(-time.Hour)}} {
+		if f.Job, f.What = "a", "announcement"; f.At.IsZero() {
+			f.At = day
+		}
+		must(t, j.SaveFee(f))
+	}
+	s, err = j.Status("a")
+	must(t, err)
+	got, err = j.Receipt("a")
+	must(t, err)
+	if s.SpentNXEN != 16 || s.FeesNXEN != 7+111 || got.FeesNXEN != s.FeesNXEN {
+		t.Errorf("spent %d, fees %d, receipt's %d", s.SpentNXEN, s.FeesNXEN, got.FeesNXEN)
+	}
+	must(t, j.Check())
+	must(t, j.SaveFee(Fee{Tx: hash(23), Job: "a", Amount: b.Budget, At: day}))
+	wants(t, j.Check(), ErrInvariant)
+}
+
+// TestUnreceipted lists settled leases until their receipts are over.
+func TestUnreceipted(t *testing.T) {
+	j := open(t)
+	b, rows := job("a", 1)
+	must(t, j.StartJob(b, rows))
+	for n, want := range []int{0, 1, 0} {
+		l := lease("a", 1)
+		if n > 0 {
+			l.State, l.ReceiptOver = LeaseSettled, n > 1
+		}
+		must(t, j.SaveLease(l))
+		due, err := j.Unreceipted()
+		must(t, err)
+		if len(due) != want || want == 1 && due[0].ID != l.ID {
+			t.Errorf("step %d: %d due", n, len(due))
+		}
+	}
 }
 
 func TestExit(t *testing.T) {

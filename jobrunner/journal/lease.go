@@ -44,7 +44,7 @@ type Lease struct {
 	// its owner (jobrunner/lease).
 	Record   []byte
 	Deposit  types.Amount // nXEN locked in all, top-ups included
-	Fees     types.Amount // nXEN of fees for OPEN, TOP-UPs, prepaid CLOSE, announcement share
+	Fees     types.Amount // nXEN of fees for OPEN with the prepaid CLOSE, TOP-UPs, the receipt
 	Programs map[string]string
 	// LastUsage and LastPaid are the newest report and payment. SavePayment alone
 	// writes them; SaveLease leaves them as they are.
@@ -57,6 +57,7 @@ type Lease struct {
 	Verdict     chain.Verdict
 	Reason      string // why it ended, one sentence
 	ReceiptTx   types.Hash
+	ReceiptOver bool // the receipt is on the ledger, or cannot get there any more
 	Opened      time.Time
 	Closed      time.Time
 }
@@ -90,16 +91,16 @@ func (j *Journal) SaveLease(l Lease) error {
 	}
 	args := []any{l.ID[:], l.Job, l.Provider[:], types.Encode(l.Contract), l.Sig[:], string(l.State), l.Channel[:],
 		l.OpenTx, l.TopUpTx, l.Record, int64(l.Deposit), int64(l.Fees), string(programs), l.CloseTx[:], l.CloseHeight, int64(l.Claim),
-		string(l.Verdict), bounded(l.Reason), l.ReceiptTx[:], stamp(l.Opened), stamp(l.Closed)}
+		string(l.Verdict), bounded(l.Reason), l.ReceiptTx[:], l.ReceiptOver, stamp(l.Opened), stamp(l.Closed)}
 	return j.do("lease", true, func(tx *txn) error {
 		return tx.exec(`INSERT INTO leases (id, job, provider, contract, sig, state, channel, open_tx, topup_tx, record, deposit, fees,
-			programs, close_tx, close_height, claim, verdict, reason, receipt_tx, opened, closed)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+			programs, close_tx, close_height, claim, verdict, reason, receipt_tx, receipt_over, opened, closed)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO UPDATE SET job=excluded.job, provider=excluded.provider, contract=excluded.contract, sig=excluded.sig,
 			state=excluded.state, channel=excluded.channel, open_tx=excluded.open_tx, topup_tx=excluded.topup_tx, record=excluded.record,
 			deposit=excluded.deposit, fees=excluded.fees, programs=excluded.programs, close_tx=excluded.close_tx,
 			close_height=excluded.close_height, claim=excluded.claim, verdict=excluded.verdict, reason=excluded.reason,
-			receipt_tx=excluded.receipt_tx, opened=excluded.opened, closed=excluded.closed`, args...)
+			receipt_tx=excluded.receipt_tx, receipt_over=excluded.receipt_over, opened=excluded.opened, closed=excluded.closed`, args...)
 	})
 }
 
@@ -164,7 +165,7 @@ func (j *Journal) SavePayment(lease types.Hash, report *protocol.UsageReport, pa
 }
 
 const leaseColumns = `id, job, provider, contract, sig, state, channel, open_tx, topup_tx, record, deposit, fees, programs,
-	last_usage, last_paid, close_tx, close_height, claim, verdict, reason, receipt_tx, opened, closed`
+	last_usage, last_paid, close_tx, close_height, claim, verdict, reason, receipt_tx, receipt_over, opened, closed`
 
 // Leases lists the leases of a job, or of all jobs where job is "", in the order
 // of their opening; only those that may still hold money where liveOnly is set.
@@ -173,7 +174,17 @@ func (j *Journal) Leases(job string, liveOnly bool) ([]Lease, error) {
 	if liveOnly {
 		query += ` AND state NOT IN ('settled','failed')`
 	}
-	rows, err := j.read.Query(query+` ORDER BY opened, id`, job)
+	return j.leases(query+` ORDER BY opened, id`, job)
+}
+
+// Unreceipted lists the settled leases whose receipts are not known to be on the
+// ledger.
+func (j *Journal) Unreceipted() ([]Lease, error) {
+	return j.leases(`SELECT ` + leaseColumns + ` FROM leases WHERE state='settled' AND receipt_over=0 ORDER BY closed, id`)
+}
+
+func (j *Journal) leases(query string, args ...any) ([]Lease, error) {
+	rows, err := j.read.Query(query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read leases: %w", err)
 	}
@@ -204,7 +215,7 @@ func scanLease(row interface{ Scan(...any) error }) (Lease, error) {
 	var state, programs, verdict string
 	var deposit, fees, claim, opened, closed int64
 	if err := row.Scan(&id, &l.Job, &provider, &contract, &sig, &state, &channel, &l.OpenTx, &l.TopUpTx, &l.Record, &deposit, &fees,
-		&programs, &usage, &paid, &closeTx, &l.CloseHeight, &claim, &verdict, &l.Reason, &receiptTx, &opened, &closed); err != nil {
+		&programs, &usage, &paid, &closeTx, &l.CloseHeight, &claim, &verdict, &l.Reason, &receiptTx, &l.ReceiptOver, &opened, &closed); err != nil {
 		return l, err
 	}
 	copy(l.ID[:], id)

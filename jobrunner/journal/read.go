@@ -33,7 +33,9 @@ func (j *Journal) Status(id string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	s.SpentNXEN, s.FeesNXEN = Spent(leases, b.Since)
+	if s.SpentNXEN, s.FeesNXEN, err = j.Spent(id, b.Since); err != nil {
+		return s, err
+	}
 	running, err := j.runningTasks(id)
 	if err != nil {
 		return s, err
@@ -63,23 +65,6 @@ func (b Job) Status() Status {
 		s.ETASeconds = new(float64)
 	}
 	return s
-}
-
-// Spent sums what a job's leases cost since its run began: claims where settled,
-// best vouchers where not, and fees (nXEN).
-func Spent(leases []Lease, since time.Time) (spent, fees types.Amount) {
-	for _, l := range leases {
-		if l.Opened.Before(since) {
-			continue
-		}
-		fees += l.Fees
-		if l.State == LeaseSettled {
-			spent += l.Claim
-		} else {
-			spent += l.Paid()
-		}
-	}
-	return spent, fees
 }
 
 func (j *Journal) counts(job string, total int) (TaskCounts, error) {
@@ -127,7 +112,10 @@ func (j *Journal) Receipt(id string) (Receipt, error) {
 	}
 	r := Receipt{Job: id, Image: b.Image, Leases: []LeaseReceipt{}}
 	for _, l := range leases {
-		if l.Opened.Before(b.Since) || l.State == LeaseFailed {
+		if l.Opened.Before(b.Since) {
+			continue
+		}
+		if r.FeesNXEN += l.Fees; l.State == LeaseFailed {
 			continue
 		}
 		one := LeaseReceipt{Provider: l.Provider, Contract: l.ID, Channel: l.Channel, DepositNXEN: l.Deposit, Rates: l.Contract.Terms.Rates,
@@ -143,9 +131,10 @@ func (j *Journal) Receipt(id string) (Receipt, error) {
 		}
 		r.Leases = append(r.Leases, one)
 		r.TotalNXEN += l.Claim
-		r.FeesNXEN += l.Fees
 	}
-	return r, nil
+	fees, err := j.Fees(id, b.Since)
+	r.FeesNXEN += fees
+	return r, err
 }
 
 // List reads all jobs, the latest submission first.
@@ -158,15 +147,21 @@ func (j *Journal) List() ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := make(map[string][]Lease)
+	since := make(map[string]time.Time)
+	for _, b := range jobs {
+		since[b.ID] = b.Since
+	}
+	spent := make(map[string]types.Amount)
 	for _, l := range leases {
-		of[l.Job] = append(of[l.Job], l)
+		if !l.Opened.Before(since[l.Job]) {
+			spent[l.Job] += l.spent()
+		}
 	}
 	out := make([]Row, 0, len(jobs))
 	for i := len(jobs) - 1; i >= 0; i-- {
 		b := jobs[i]
 		row := Row{ID: b.ID, Name: b.Name, Kind: b.Kind, State: b.State, BudgetNXEN: b.Budget, Submitted: b.Submitted, Outputs: b.Outputs}
-		row.SpentNXEN, _ = Spent(of[b.ID], b.Since)
+		row.SpentNXEN = spent[b.ID]
 		if row.Tasks, err = j.counts(b.ID, b.Tasks); err != nil {
 			return nil, err
 		}

@@ -53,6 +53,13 @@ CREATE TABLE deliveries (
 	job TEXT NOT NULL REFERENCES outputs(job), name TEXT NOT NULL, task INTEGER NOT NULL, size INTEGER NOT NULL,
 	PRIMARY KEY (job, name)
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE fees (
+	tx BLOB PRIMARY KEY, job TEXT NOT NULL, what TEXT NOT NULL, amount INTEGER NOT NULL, at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX fees_job ON fees (job);
+ALTER TABLE leases ADD COLUMN receipt_over INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX leases_receipt ON leases (id) WHERE state = 'settled' AND receipt_over = 0;
 `}
 
 func migrate(conn *sql.Conn) error {

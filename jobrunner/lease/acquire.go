@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/client"
 	"github.com/zennet/zennet/ledger/types"
@@ -48,8 +48,6 @@ type request struct {
 	programs map[string]string // versions that the job's leases must have; nil = none yet
 
 	wake chan struct{} // capacity 1
-
-	announced atomic.Uint64 // nXEN of the announcement's fee, until a lease bears it
 
 	mu      sync.Mutex
 	offers  []offer
@@ -105,7 +103,7 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
 	tx, err := q.prepare(ctx, chain.Body{Announce: &chain.Announce{Body: body,
-		LifetimeSeconds: min(uint32(lifetime/time.Second), m.cfg.Ledger.Params().MaxAnnouncementSeconds)}}, "the announcement")
+		LifetimeSeconds: min(uint32(lifetime/time.Second), m.cfg.Ledger.Params().MaxAnnouncementSeconds)}}, "announcement")
 	if err != nil {
 		return types.Hash{}, fmt.Errorf("announce: %w", err)
 	}
@@ -113,32 +111,56 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	m.mu.Lock()
 	m.requests[id] = q
 	m.mu.Unlock()
-	receipt, err := m.cfg.Ledger.Broadcast(ctx, tx)
-	if err == nil || errors.Is(err, client.ErrRejected) {
-		q.purse.giveBack(unspent(tx, receipt))
-	}
-	if err != nil {
+	if err := q.broadcast(ctx, tx, "announcement"); err != nil {
 		m.mu.Lock()
 		delete(m.requests, id)
 		m.mu.Unlock()
 		return id, fmt.Errorf("announce: %w", err)
 	}
-	q.announced.Store(uint64(receipt.Fee))
 	return id, nil
 }
 
-// prepare takes a transaction's fee from the purse and signs it.
+// prepare takes a transaction's fee from the purse, signs it, and journals what it
+// may cost.
 func (q *request) prepare(ctx context.Context, body chain.Body, what string) (chain.Tx, error) {
 	fee := q.m.feeOf(body)
-	if err := q.purse.take(fee, what); err != nil {
+	if err := q.purse.take(fee, "the "+what); err != nil {
 		return chain.Tx{}, err
 	}
 	tx, err := chain.Tx{}, q.m.afford(ctx, fee)
 	if err == nil {
 		tx, err = q.m.cfg.Ledger.Prepare(ctx, q.m.cfg.Key, body)
 	}
+	if err != nil {
+		q.purse.giveBack(fee)
+		return tx, err
+	}
 	q.purse.giveBack(fee - min(tx.Body.Fee, fee))
-	return tx, err
+	if err := q.m.cfg.Journal.SaveFee(q.fee(tx, what, tx.Body.Fee)); err != nil {
+		q.m.cfg.Ledger.Discard(tx)
+		q.purse.giveBack(tx.Body.Fee)
+		return tx, err
+	}
+	return tx, nil
+}
+
+func (q *request) fee(tx chain.Tx, what string, amount types.Amount) journal.Fee {
+	return journal.Fee{Tx: tx.ID(), Job: q.Job, What: what, Amount: amount, At: q.m.cfg.Now()}
+}
+
+// broadcast sends a transaction whose fee is journalled, and journals what it did
+// cost, where that is known.
+func (q *request) broadcast(ctx context.Context, tx chain.Tx, what string) error {
+	receipt, err := q.m.cfg.Ledger.Broadcast(ctx, tx)
+	if err != nil && !errors.Is(err, client.ErrRejected) {
+		return err // it may be included yet
+	}
+	rest := unspent(tx, receipt)
+	if failed := q.m.cfg.Journal.SaveFee(q.fee(tx, what, tx.Body.Fee-rest)); failed != nil {
+		return errors.Join(err, failed)
+	}
+	q.purse.giveBack(rest)
+	return err
 }
 
 // withdraw ends the request: offers that still wait are declined. The
@@ -161,16 +183,12 @@ func (q *request) withdraw(id types.Hash) {
 	m.begin(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, ledgerTimeout)
 		defer cancel()
-		tx, err := q.prepare(ctx, chain.Body{Withdraw: &chain.Withdraw{Announcement: id}}, "the withdrawal")
-		if err != nil {
-			return // it expires by itself
+		tx, err := q.prepare(ctx, chain.Body{Withdraw: &chain.Withdraw{Announcement: id}}, "withdrawal")
+		if err == nil {
+			err = q.broadcast(ctx, tx, "withdrawal")
 		}
-		receipt, err := m.cfg.Ledger.Broadcast(ctx, tx)
 		if err != nil {
-			m.log.Info("announcement not withdrawn", "err", err)
-		}
-		if err == nil || errors.Is(err, client.ErrRejected) {
-			q.purse.giveBack(unspent(tx, receipt))
+			m.log.Info("announcement not withdrawn, it expires by itself", "err", err)
 		}
 	})
 }

@@ -23,9 +23,6 @@ func (s *session) openChannel(ctx context.Context, e contract.OpenChannel) contr
 		s.request.unaffordable(err)
 		return contract.OpenFailed{At: s.at(), Reason: err.Error(), Rejected: true}
 	}
-	s.money.Lock()
-	s.fees += types.Amount(s.request.announced.Swap(0)) // journalled with the first lease that comes of it
-	s.money.Unlock()
 	return contract.OpenPrepared{At: s.at(), Channel: chain.ChannelID(s.m.cfg.Ledger.LedgerID(), s.m.cfg.Key.Address(), tx.Body.Nonce),
 		Tx: chain.EncodeTx(tx)}
 }
@@ -256,8 +253,14 @@ func (s *session) publishReceipt() {
 		return
 	}
 	s.release(0, unspent(tx, receipt))
-	if err := s.save(r); err != nil {
-		s.m.log.Error("lease not stored", "channel", r.Channel.Short(), "err", err)
+	s.over()
+}
+
+// over notes that nothing is left to do for the lease's receipt.
+func (s *session) over() {
+	s.told = true
+	if err := s.save(s.state.Record); err != nil {
+		s.m.log.Error("lease not stored", "channel", s.state.Record.Channel.Short(), "err", err)
 	}
 }
 

@@ -217,8 +217,8 @@ func TestBudget(t *testing.T) {
 	p.caps.Slots, p.busy = 8, true
 	const budget = 1_200_000
 	b.journal.job.Budget = budget
-	b.journal.audit = func(leases map[types.Hash]journal.Lease) {
-		if sum := cost(leases); sum > budget {
+	b.journal.audit = func(sum types.Amount) {
+		if sum > budget {
 			t.Errorf("%d of a budget of %d", sum, budget)
 		}
 	}

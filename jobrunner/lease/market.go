@@ -54,7 +54,10 @@ type Ledger interface {
 type Journal interface {
 	SaveLease(l journal.Lease) error
 	SavePayment(lease types.Hash, report *protocol.UsageReport, paid *protocol.Paid) error
+	SaveFee(f journal.Fee) error
 	Leases(job string, liveOnly bool) ([]journal.Lease, error)
+	Fees(job string, since time.Time) (types.Amount, error)
+	Unreceipted() ([]journal.Lease, error)
 	Job(id string) (journal.Job, error)
 }
 

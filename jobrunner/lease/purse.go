@@ -11,7 +11,8 @@ import (
 
 // purse holds what a job may still spend: budget − Σ over its leases of (the
 // claim once settled, else the locked deposit) − fees. It is asked before every
-// OPEN and TOP-UP is prepared, so that a budget is never exceeded.
+// transaction is prepared, so that a budget is never exceeded; and what it gave is
+// journalled before the transaction is sent, so that this holds over restarts.
 type purse struct {
 	since time.Time // leases opened from here on count
 
@@ -20,13 +21,16 @@ type purse struct {
 	spent  types.Amount
 }
 
-// openPurse sums up what the journal says of a job's leases since a time.
+// openPurse sums up what the journal says of a job's leases and fees since a time.
 func openPurse(j Journal, job string, budget types.Amount, since time.Time) (*purse, error) {
 	leases, err := j.Leases(job, false)
 	if err != nil {
 		return nil, err
 	}
 	p := &purse{budget: budget, since: since}
+	if p.spent, err = j.Fees(job, since); err != nil {
+		return nil, err
+	}
 	for _, l := range leases {
 		if !l.Opened.Before(since) {
 			p.spent += l.Cost()

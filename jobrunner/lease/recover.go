@@ -2,10 +2,13 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/chain"
+	"github.com/zennet/zennet/ledger/client"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/contract"
 	"github.com/zennet/zennet/provider/protocol"
@@ -70,8 +73,50 @@ func (m *Market) Recover(ctx context.Context, each func(*Lease)) error {
 			}
 		}()
 	}
+	if err := m.receipts(); err != nil {
+		return err
+	}
 	wait.Wait()
 	return ctx.Err()
+}
+
+// receipts publishes, beside, what a former process kept back: the receipts of
+// settled leases that are not known to be on the ledger.
+func (m *Market) receipts() error {
+	due, err := m.cfg.Journal.Unreceipted()
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	m.begin(func() {
+		for _, l := range due {
+			s, _, err := m.restore(l)
+			if err != nil {
+				m.log.Error("no receipt", "lease", l.ID.Short(), "err", err)
+				continue
+			}
+			s.receipt = l.ReceiptTx
+			s.lease.SetVerdict(l.Verdict)
+			s.run(func() bool { return m.ctx.Err() == nil && s.unreceipted() })
+		}
+	})
+	return nil
+}
+
+// unreceipted reports whether a settled lease may still get its receipt: the ledger
+// keeps its settlement for it, and puts the receipt in that place.
+func (s *session) unreceipted() bool {
+	ctx, cancel := context.WithTimeout(s.m.ctx, ledgerTimeout)
+	defer cancel()
+	channel := s.state.Record.Channel
+	_, _, err := s.m.cfg.Ledger.Value(ctx, chain.SettlementKey(channel))
+	switch {
+	case errors.Is(err, client.ErrNotFound):
+		s.over()
+		return false
+	case err != nil:
+		s.m.log.Info("no receipt before the next start", "channel", channel.Short(), "err", err)
+	}
+	return err == nil
 }
 
 // restore makes the session of a lease that the journal knows.

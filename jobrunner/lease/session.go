@@ -42,6 +42,7 @@ type session struct {
 	// watching says that the ledger is being watched for the channel's end.
 	watching bool
 	receipt  types.Hash // the transaction that publishes the verdict
+	told     bool       // it is on the ledger, or cannot get there any more
 
 	money  sync.Mutex
 	fees   types.Amount // of the lease's transactions
@@ -373,7 +374,7 @@ func (s *session) save(r contract.PublisherRecord) error {
 	l := journal.Lease{ID: r.Contract.ID(), Job: s.job, Provider: s.provider, Contract: r.Contract, Sig: r.ProviderSig,
 		State: stateOf(r), Channel: r.Channel, OpenTx: r.OpenTx, TopUpTx: r.TopUpTx, Record: types.Encode(r),
 		Deposit: r.Deposit + r.TopUp, Fees: s.feesSoFar(), Programs: r.Programs, CloseTx: r.CloseTx, CloseHeight: r.CloseHeight,
-		Claim: r.Claim, Reason: r.Reason, Opened: s.opened, Verdict: s.verdict(r), ReceiptTx: s.receipt}
+		Claim: r.Claim, Reason: r.Reason, Opened: s.opened, Verdict: s.verdict(r), ReceiptTx: s.receipt, ReceiptOver: s.told}
 	if r.Phase == contract.Closed {
 		l.Closed = s.m.cfg.Now()
 	}
