@@ -1,0 +1,110 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobrunner/files/local"
+	"github.com/zennet/zennet/jobs/spec"
+)
+
+// Options are how a job's file systems are reached.
+type Options struct {
+	// Patience bounds how long one that does not answer is waited for; 0: minutes, as
+	// a running job does.
+	Patience time.Duration
+	// Connect opens the file system of a scheme other than the local one; nil = HDFS
+	// by the job's settings.
+	Connect func(ctx context.Context, scheme, authority string) (files.System, error)
+}
+
+// Data is a job's way to its data. It is safe for use by several goroutines.
+type Data struct {
+	job     spec.Job
+	dir     string // absolute folder of the job file
+	options Options
+
+	mu      sync.Mutex
+	closed  bool
+	systems map[string]*system
+}
+
+// system is a file system that is opened when it is first needed.
+type system struct {
+	mu   sync.Mutex // held while it is being opened
+	open files.System
+}
+
+// Open makes a way to the data of a job of kind mapreduce whose file is in dir.
+// Nothing is reached yet.
+func Open(job spec.Job, dir string, o Options) (*Data, error) {
+	if job.MapReduce == nil {
+		return nil, fmt.Errorf("%w: a job of kind %s has no data files", ErrPlace, job.Kind)
+	}
+	d := &Data{job: job, dir: dir, options: o, systems: map[string]*system{}}
+	if d.options.Connect == nil {
+		d.options.Connect = d.connect
+	}
+	return d, nil
+}
+
+// system gives the file system of a place; it is kept for the next time.
+func (d *Data) system(ctx context.Context, p place) (files.System, error) {
+	if p.scheme == "" {
+		return local.System{}, nil
+	}
+	key := p.scheme + "://" + p.authority
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil, files.ErrClosed
+	}
+	s := d.systems[key]
+	if s == nil {
+		s = &system{}
+		d.systems[key] = s
+	}
+	d.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open != nil {
+		return s.open, nil
+	}
+	open, err := d.options.Connect(ctx, p.scheme, p.authority)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, errors.Join(files.ErrClosed, open.Close())
+	}
+	s.open = open
+	return open, nil
+}
+
+// Close ends all connections.
+func (d *Data) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	all := d.systems
+	d.systems = nil
+	d.mu.Unlock()
+	var errs []error
+	for _, s := range all {
+		s.mu.Lock()
+		if s.open != nil {
+			errs = append(errs, s.open.Close())
+		}
+		s.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Data) connect(_ context.Context, scheme, _ string) (files.System, error) {
+	return nil, fmt.Errorf("%w: %s: is not spoken here", ErrPlace, scheme)
+}

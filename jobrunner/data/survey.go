@@ -1,0 +1,224 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobs/spec"
+)
+
+const (
+	// MaxFiles is how many input files a job may have.
+	MaxFiles = 1_000_000
+	maxDepth = 100 // folders in folders
+)
+
+// Survey lists the job's input files as Hadoop does: patterns are expanded; of a folder its files are taken, but for names that begin with _ or .;
+// a folder in a folder is refused unless the job asks for it
+// (mapreduce.input.fileinputformat.input.dir.recursive). A file that is named
+// twice is there twice. An error names the job file's line; nothing was spent.
+func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
+	s := survey{data: d, ctx: ctx, recursive: recursive(d.job.MapReduce.Conf)}
+	for _, text := range d.job.MapReduce.Input {
+		if err := s.input(text); err != nil {
+			return nil, refuse(d.job, "input", text, err)
+		}
+	}
+	return s.found, nil
+}
+
+// recursive reads the setting by its names of today and of old; the last one counts.
+func recursive(conf []spec.Setting) (yes bool) {
+	for _, s := range conf {
+		switch s.Name {
+		case "mapreduce.input.fileinputformat.input.dir.recursive", "mapred.input.dir.recursive":
+			yes, _ = strconv.ParseBool(strings.TrimSpace(s.Value))
+		}
+	}
+	return yes
+}
+
+// survey is one listing of the inputs.
+type survey struct {
+	data      *Data
+	ctx       context.Context
+	recursive bool
+	found     []spec.Found
+}
+
+// input adds the files of one input: a file, a folder, or a pattern of these.
+func (s *survey) input(text string) error {
+	p, err := parse(text, s.data.dir)
+	if err != nil {
+		return err
+	}
+	sys, err := s.data.system(s.ctx, p)
+	if err != nil {
+		return err
+	}
+	matches, wild, err := s.glob(sys, p)
+	if err != nil {
+		return err
+	}
+	if len(matches) == 0 {
+		if wild {
+			return errors.New("no file matches it")
+		}
+		return fs.ErrNotExist
+	}
+	from := len(s.found)
+	for _, one := range matches {
+		if one.Folder {
+			err = s.folder(sys, p, one.Path, 0)
+		} else {
+			err = s.file(p, one)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(s.found[from:], func(a, b spec.Found) int { return strings.Compare(a.Path, b.Path) })
+	return nil
+}
+
+// hidden says that Hadoop passes a name over.
+func hidden(name string) bool { return strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") }
+
+// glob finds what a place names, in the order of paths; wild says that it has a
+// pattern in it.
+func (s *survey) glob(sys files.System, p place) (found []files.Info, wild bool, err error) {
+	patterns, err := expand(p.path)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, pattern := range patterns {
+		parts, err := components(pattern)
+		if err != nil {
+			return nil, false, err
+		}
+		base := "/"
+		if p.base != "" && !strings.HasPrefix(pattern, "/") {
+			base = path.Clean(p.base)
+		}
+		some, has, err := s.walk(sys, base, parts)
+		if err != nil {
+			return nil, false, err
+		}
+		found, wild = append(found, some...), wild || has || len(patterns) > 1
+	}
+	shown := found[:0]
+	for _, one := range found {
+		if name := path.Base(one.Path); !hidden(name) {
+			shown = append(shown, one)
+		} else if !wild {
+			return nil, false, fmt.Errorf("names that begin with _ or . are passed over, as in Hadoop")
+		}
+	}
+	slices.SortStableFunc(shown, func(a, b files.Info) int { return strings.Compare(a.Path, b.Path) })
+	return shown, wild, nil
+}
+
+// walk goes down one pattern. Only folders whose entries must be matched are
+// listed; what is named in full is looked up once, at the end.
+func (s *survey) walk(sys files.System, base string, parts []component) (at []files.Info, wild bool, err error) {
+	at = []files.Info{{Path: base, Folder: true}}
+	for i, c := range parts {
+		last := i == len(parts)-1
+		var next []files.Info
+		for _, from := range at {
+			switch {
+			case c.pattern != nil:
+				wild = true
+				err = sys.List(s.ctx, from.Path, func(entries []files.Info) error {
+					for _, e := range entries {
+						if (last || e.Folder) && c.pattern.MatchString(path.Base(e.Path)) {
+							next = append(next, e)
+						}
+					}
+					return s.bound(len(next))
+				})
+			case !last:
+				next = append(next, files.Info{Path: path.Join(from.Path, c.name), Folder: true})
+			default:
+				var info files.Info
+				if info, err = sys.Stat(s.ctx, path.Join(from.Path, c.name)); err == nil {
+					next = append(next, info)
+				}
+			}
+			if err != nil && !missing(err) {
+				return nil, wild, err
+			}
+			err = nil
+		}
+		at = next
+	}
+	if len(parts) == 0 {
+		info, err := sys.Stat(s.ctx, base)
+		return []files.Info{info}, wild, err
+	}
+	return at, wild, nil
+}
+
+// missing says that nothing is there, as where a path goes on below a file.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// folder adds the files of a folder.
+func (s *survey) folder(sys files.System, p place, at string, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("%s lies more than %d folders deep", at, maxDepth)
+	}
+	var below []string
+	err := sys.List(s.ctx, at, func(entries []files.Info) error {
+		for _, e := range entries {
+			switch {
+			case hidden(path.Base(e.Path)):
+			case !e.Folder:
+				if err := s.file(p, e); err != nil {
+					return err
+				}
+			case s.recursive:
+				below = append(below, e.Path)
+			default:
+				return fmt.Errorf("not a file: %s; folders in folders are read with mapreduce.input.fileinputformat.input.dir.recursive", e.Path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, sub := range below {
+		if err := s.folder(sys, p, sub, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *survey) file(p place, f files.Info) error {
+	switch {
+	case f.Other:
+		return fmt.Errorf("%s is neither a file nor a folder", f.Path)
+	case f.Encrypted:
+		return fmt.Errorf("%s lies in an encryption zone, whose files cannot be decrypted here", f.Path)
+	}
+	s.found = append(s.found, spec.Found{Path: p.name(f.Path), Size: f.Size, Block: f.Block, ID: f.ID, ModTime: f.ModTime})
+	return s.bound(len(s.found))
+}
+
+func (s *survey) bound(n int) error {
+	if n > MaxFiles {
+		return fmt.Errorf("more than %d files", MaxFiles)
+	}
+	return s.ctx.Err()
+}
