@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
 )
@@ -24,38 +25,22 @@ type Source interface {
 
 // Output is the folder that a job delivers into. While it is being made, its files
 // are in a hidden folder beside it, the staging folder. fs.ErrPermission and
-// fs.ErrExist are errors that last; any other may pass.
+// fs.ErrExist are errors that last; any other may pass. data.Output is one.
 type Output interface {
 	// Begin makes the staging folder, empty: the proof that the output can be
 	// written. What is left in such a folder is removed first. fs.ErrExist: the output
 	// is there already.
-	Begin(ctx context.Context) (Staging, error)
+	Begin(ctx context.Context) (data.Staging, error)
 	// Find tells what became of a staging folder that Begin made.
-	Find(ctx context.Context, s Staging) (Place, error)
-	// Put writes a file of size bytes into the staging folder, whole or not at all.
-	Put(ctx context.Context, s Staging, name string, size int64, from io.Reader) error
+	Find(ctx context.Context, s data.Staging) (data.Place, error)
+	// Put writes a file of size bytes into the staging folder, whole or not at all;
+	// from may be called again.
+	Put(ctx context.Context, s data.Staging, name string, size int64, from func() (io.ReadCloser, error)) error
 	// Commit makes the staging folder the output by one rename: with the named files,
 	// an empty _SUCCESS, and nothing else. fs.ErrNotExist: a file is missing or has
 	// another size; fs.ErrExist: somebody made the output meanwhile. Then nothing has
 	// happened.
-	Commit(ctx context.Context, s Staging, files map[string]int64) error
+	Commit(ctx context.Context, s data.Staging, names map[string]int64) error
 	// Discard removes the staging folder with all that is in it.
-	Discard(ctx context.Context, s Staging) error
+	Discard(ctx context.Context, s data.Staging) error
 }
-
-// Staging names a staging folder: its path in its file system, and its number
-// there, which a rename keeps.
-type Staging struct {
-	Path string
-	ID   uint64
-}
-
-// Place is where a staging folder is found.
-type Place uint8
-
-// The places.
-const (
-	PlaceGone   Place = iota
-	PlaceStaged       // where Begin made it
-	PlaceOutput       // it is the output
-)

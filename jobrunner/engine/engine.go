@@ -135,6 +135,12 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 			b.Cause = journal.CauseCancelled
 		}
 	})
+	r.mu.Lock()
+	settling := r.job.State == journal.JobSettling
+	r.mu.Unlock()
+	if settling && r.deliver != nil {
+		r.deliver.abort()
+	}
 	r.tell(note{event: schedule.Cancel{Now: r.now()}})
 	return nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/provider/blob"
 )
@@ -26,6 +28,8 @@ type lab struct {
 	blobs   *blob.Store
 	engine  *Engine
 	options journal.Options
+	data    OpenData                                  // nil: none
+	planner func(spec.Job, fs.FS) (plan.Graph, error) // nil: the real planner
 }
 
 func newLab(t testing.TB) *lab {
@@ -49,8 +53,11 @@ func (l *lab) open() {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if l.engine, err = New(Config{Journal: l.journal, Market: l.market, Blobs: l.blobs, Log: log}); err != nil {
+	if l.engine, err = New(Config{Journal: l.journal, Market: l.market, Blobs: l.blobs, Data: l.data, Log: log}); err != nil {
 		l.t.Fatal(err)
+	}
+	if l.planner != nil {
+		l.engine.planner = l.planner
 	}
 }
 

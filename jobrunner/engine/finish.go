@@ -135,6 +135,9 @@ func (r *run) finish() {
 	r.commit.stop()
 	r.closeAttempts()
 	r.paper.stop()
+	if r.deliver != nil {
+		state, cause, message = r.finishOutput(state, cause, message)
+	}
 	if state == journal.JobDone {
 		if err := r.paper.report(); err != nil {
 			r.log.Warn("report", "err", err)
@@ -195,10 +198,12 @@ func (r *run) abandoned() {
 
 // ending is the final state and cause: the schedule's outcome in the journal's words.
 func (r *run) ending() (journal.JobState, journal.Cause) {
-	switch r.outcome.State {
-	case schedule.Done:
+	switch {
+	case r.undelivered != "":
+		return journal.JobFailed, journal.CauseOutput
+	case r.outcome.State == schedule.Done:
 		return journal.JobDone, ""
-	case schedule.Cancelled:
+	case r.outcome.State == schedule.Cancelled:
 		return journal.JobCancelled, journal.CauseCancelled
 	}
 	return journal.JobFailed, journal.Cause(r.outcome.Cause)
@@ -224,6 +229,8 @@ func (r *run) message(cause journal.Cause) string {
 			return "a task failed"
 		}
 		return r.fatal
+	case journal.CauseOutput:
+		return r.undelivered
 	case journal.CauseDeadline:
 		return fmt.Sprintf("the deadline has passed; %d of %d tasks are done and kept", c.Done, c.Total)
 	case journal.CauseUnaffordable, journal.CauseNoOffers, journal.CauseInternal:

@@ -27,6 +27,7 @@ type planned struct {
 	inputs  *inputs
 	source  Source // nil where no task reads data files
 	output  Output // nil where nothing is delivered
+	made    bool   // the output is there, as a former run made it
 	outputs string // absolute folder of the results
 	claim   *claim // of that folder; nil until the job is to run
 }

@@ -194,6 +194,9 @@ func (e *Engine) giveUp(b journal.Job, why error) error {
 		}
 	}
 	e.log.Warn("job cannot go on", "job", b.ID, "err", why)
+	if err := e.dropOutput(b); err != nil {
+		return err
+	}
 	b.State, b.Cause, b.Message, b.Ended = journal.JobFailed, journal.CauseInvalid, why.Error(), e.now()
 	return e.journal.SaveJob(b)
 }

@@ -32,20 +32,22 @@ type run struct {
 	mine    bool               // what was in it is an earlier process's of this run
 	zero    time.Time          // the schedule's time 0
 
-	notes  chan note // at most maxNotes wait
-	commit *committer
-	market acquirer
-	paper  publisher
+	notes   chan note // at most maxNotes wait
+	commit  *committer
+	market  acquirer
+	paper   publisher
+	deliver *deliverer // nil where the job has no output folder
 
 	// owned by main
-	schedule schedule.State
-	held     map[int]schedule.SlotUp // slots of a former process that are awaited
-	outcome  *schedule.Finish
-	bad      []journal.Failure
-	fatal    string            // the first failure that fails the job
-	begun    []journal.Attempt // not journalled yet
-	lastShot time.Time
-	stages   []string // names, by the schedule's numbers
+	schedule    schedule.State
+	held        map[int]schedule.SlotUp // slots of a former process that are awaited
+	outcome     *schedule.Finish
+	bad         []journal.Failure
+	fatal       string            // the first failure that fails the job
+	undelivered string            // why the job cannot have its output
+	begun       []journal.Attempt // not journalled yet
+	lastShot    time.Time
+	stages      []string // names, by the schedule's numbers
 	money
 	ended bool                                 // it was settling when a former process died
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
@@ -138,12 +140,17 @@ func (r *run) main() {
 	if r.ended {
 		select {
 		case <-r.recovered:
-			r.outcome = r.formerly()
+			if r.outcome = r.formerly(); r.deliver != nil && r.outcome.State == schedule.Done {
+				r.deliver.start()
+			}
 			r.finish()
 		case <-r.ctx.Done():
 			r.abandon()
 		}
 		return
+	}
+	if r.deliver != nil {
+		r.deliver.start()
 	}
 	r.step(schedule.Begin{Slots: slices.Collect(maps.Values(r.held))}, nil)
 	if r.job.Cause == journal.CauseCancelled {
@@ -202,6 +209,9 @@ func (r *run) step(e schedule.Event, end *ended) {
 		won := r.leave(x.Task, x.Try, x.Class == protocol.ClassOK, end)
 		if won && r.paper.wanted(x.Task) {
 			r.paper.add(x.Task)
+		}
+		if won && r.deliver != nil {
+			r.deliver.add(x.Task)
 		}
 		if end != nil && !won && !judged(effects) {
 			// Nobody waits for it any more: the other attempt was first, or it was given up.
@@ -424,6 +434,9 @@ func (r *run) abandon() {
 	}
 	r.commit.stop()
 	r.paper.stop()
+	if r.deliver != nil {
+		r.deliver.stop()
+	}
 	r.abandoned()
 }
 

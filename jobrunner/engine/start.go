@@ -66,6 +66,12 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(e.ctx)
+	if r.output != nil {
+		if r.deliver, err = newDeliverer(r); err != nil {
+			r.cancel()
+			return nil, err
+		}
+	}
 	r.commit = newCommitter(r)
 	r.paper.start(r)
 	r.market.start(r)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/spec"
@@ -36,6 +37,7 @@ type Submitted struct {
 	Outputs string // absolute folder of the results
 	// Replaces is the job whose results were in that folder, where they are another's.
 	Replaces string
+	Output   string // the folder that its tasks deliver into, "" where none do
 }
 
 // Submit plans a job and starts it, attaches to it, or says that it is done.
@@ -48,39 +50,48 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	e.admit.Lock()
 	defer e.admit.Unlock()
 	out := Submitted{ID: p.id, State: SubmittedNew, Outputs: p.outputs}
+	if p.output != nil {
+		out.Output = p.where()
+	}
 	e.mu.Lock()
 	running := e.runs[p.id]
 	e.mu.Unlock()
 	if running != nil {
 		p.close()
-		return Submitted{ID: p.id, State: SubmittedRunning, Outputs: running.outputs}, nil
+		out.State, out.Outputs = SubmittedRunning, running.outputs
+		return out, nil
 	}
 	old, err := e.journal.Job(p.id)
 	known := err == nil
+	if known && p.output != nil {
+		p.made, err = e.outputMade(ctx, p)
+	}
 	switch {
-	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && ownedBy(p.outputs, old):
+	case err != nil && !errors.Is(err, journal.ErrNotFound):
+	case known && old.State == journal.JobDone && !s.Again && old.Outputs == p.outputs && ownedBy(p.outputs, old) && p.made == (p.output != nil):
 		p.close()
-		return Submitted{ID: p.id, State: SubmittedDone, Outputs: old.Outputs}, nil
-	case known:
+		out.State = SubmittedDone
+		return out, nil
+	case p.made && s.Again:
+		err = refusal{ErrInvalid, fmt.Errorf("%s: output: %s is there, as this job made it; remove it to have it made again", s.Job.At("output"), p.where())}
+	default:
+		if err = ctx.Err(); err == nil {
+			out.Replaces, err = e.begin(ctx, p, s, &old, known)
+		}
+	}
+	if err != nil {
+		p.close()
+		return Submitted{}, err
+	}
+	if known {
 		out.State = SubmittedResumed
-	case !errors.Is(err, journal.ErrNotFound):
-		p.close()
-		return Submitted{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		p.close()
-		return Submitted{}, err
-	}
-	if out.Replaces, err = e.begin(p, s, &old, known); err != nil {
-		p.close()
-		return Submitted{}, err
 	}
 	return out, nil
 }
 
 // begin journals a new run of a job and starts it. It tells whose results it
 // replaces, if another job's.
-func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) (replaces string, err error) {
+func (e *Engine) begin(ctx context.Context, p *planned, s Submission, old *journal.Job, known bool) (replaces string, err error) {
 	if !known {
 		old = nil
 	}
@@ -102,7 +113,7 @@ func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) (
 	for _, r := range rows { // nothing of these may go while the job runs
 		e.pin(p.id, r.Tree)
 	}
-	if err := e.journal.StartJob(job, rows); err != nil {
+	if err := e.journalStart(ctx, p, job, rows); err != nil {
 		return "", err
 	}
 	r, err := e.start(p, job, rows, nil)
@@ -114,6 +125,21 @@ func (e *Engine) begin(p *planned, s Submission, old *journal.Job, known bool) (
 		r.log.Warn("results' folder", "err", err)
 	}
 	return replaces, e.launch(r)
+}
+
+// journalStart stores a new run, and the staging folder that it delivers into.
+func (e *Engine) journalStart(ctx context.Context, p *planned, job journal.Job, rows []journal.Task) error {
+	if p.output == nil || p.made {
+		return e.journal.StartJob(job, rows)
+	}
+	s, err := e.beginOutput(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := e.journal.StartJob(job, rows); err != nil {
+		return errors.Join(err, e.discard(ctx, p.id, p.output, s))
+	}
+	return e.journal.BeginOutput(journal.Output{Job: p.id, URL: p.where(), Staging: s.Path, Folder: s.ID})
 }
 
 // launch makes a run known and starts its loop.

@@ -93,6 +93,9 @@ func (r *run) snapshot(now bool) {
 	r.mu.Unlock()
 	slices.SortFunc(slots, func(a, b *slot) int { return cmp.Compare(a.number, b.number) })
 	s := b.Status()
+	if r.output != nil && (!s.Ended() || s.State == journal.JobDone) {
+		s.Output = r.where()
+	}
 	c := r.schedule.Counts()
 	s.Tasks = journal.TaskCounts(c)
 	if stage := r.schedule.Stage(); stage >= 0 && !s.Ended() {

@@ -1,0 +1,306 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/data"
+	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// deliverer puts what committed tasks left into the job's staging folder, and at
+// the job's end makes that its output. Which attempt's files are delivered was
+// decided by the journal before; what is in the staging folder counts only where
+// the journal says so. Each step may be the last of a process: the next one finds
+// the folder by its number, and goes on.
+type deliverer struct {
+	run     *run
+	out     Output
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	aborted atomic.Bool // somebody cancelled the job while it was settling
+
+	finding sync.Mutex // held while the staging folder is looked for or made
+	sure    bool       // it was found; guarded by finding
+	place   data.Place // where; guarded by finding
+
+	mu      sync.Mutex
+	more    *sync.Cond
+	staging data.Staging
+	queue   []int            // done tasks to be delivered
+	given   map[int]bool     // tasks that are delivered
+	files   map[string]int64 // sizes of the files that are delivered, by name
+	over    bool             // no task is added any more
+	err     error            // why the output cannot be made
+}
+
+// delivering says how patient a deliverer is.
+type delivering struct {
+	first, most time.Duration // pauses between tries: the first, and the longest
+	limit       time.Duration // for one delivery that fails, since its first failure
+	discard     time.Duration // for the removal of a staging folder
+}
+
+var patience = delivering{first: 500 * time.Millisecond, most: 20 * time.Second, limit: 5 * time.Minute, discard: 30 * time.Second}
+
+const (
+	deliverers = 4 // deliveries at once
+	stageWait  = 15 * time.Second
+	redo       = 3 // times that delivered files may turn out to be gone
+)
+
+// lasting is an error that trying again does not help.
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }
+
+func lasts(err error) bool {
+	var own lasting
+	for _, kind := range []error{fs.ErrExist, fs.ErrPermission, files.ErrUnsupported, files.ErrConfig, files.ErrPath, data.ErrPlace} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return errors.As(err, &own)
+}
+
+// newDeliverer makes the deliverer of a run as the journal has it. Done tasks that
+// are not delivered yet are its first work.
+func newDeliverer(r *run) (*deliverer, error) {
+	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}}
+	d.more = sync.NewCond(&d.mu)
+	d.ctx, d.cancel = context.WithCancel(r.ctx)
+	switch row, err := r.e.journal.Output(r.id); {
+	case err == nil:
+		d.staging = data.Staging{Path: row.Staging, ID: row.Folder}
+	case !errors.Is(err, journal.ErrNotFound):
+		return nil, err
+	}
+	done, err := r.e.journal.Deliveries(r.id)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range done {
+		d.given[f.Task] = true
+		d.files[f.Name] = f.Size
+	}
+	for i := range r.tasks {
+		if r.tasks[i].state == journal.TaskDone {
+			d.add(i)
+		}
+	}
+	return d, nil
+}
+
+// start begins to deliver.
+func (d *deliverer) start() {
+	context.AfterFunc(d.ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.more.Broadcast()
+	})
+	for range deliverers {
+		d.work.Go(d.main)
+	}
+}
+
+// add queues a done task.
+func (d *deliverer) add(task int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.run.graph.Tasks[task].Deliver) > 0 && !d.given[task] {
+		d.queue = append(d.queue, task)
+		d.more.Signal()
+	}
+}
+
+// next is a task to deliver; false where there is none any more.
+func (d *deliverer) next() (int, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.queue) == 0 && !d.over && d.ctx.Err() == nil && d.err == nil {
+		d.more.Wait()
+	}
+	if len(d.queue) == 0 || d.ctx.Err() != nil || d.err != nil {
+		return 0, false
+	}
+	task := d.queue[0]
+	d.queue = d.queue[1:]
+	return task, true
+}
+
+func (d *deliverer) main() {
+	for {
+		task, ok := d.next()
+		if !ok {
+			return
+		}
+		if err := d.try(func() error { return d.task(task) }); err != nil {
+			d.fail(err)
+			return
+		}
+	}
+}
+
+// fail ends the job, which cannot have its output.
+func (d *deliverer) fail(err error) {
+	d.mu.Lock()
+	first := d.err == nil && d.ctx.Err() == nil
+	if first {
+		d.err = err
+	}
+	d.more.Broadcast()
+	d.mu.Unlock()
+	if first {
+		d.run.tell(note{call: func() { d.run.undeliverable(err) }})
+	}
+}
+
+// try does something until it succeeds, fails for good, or has failed for too long.
+func (d *deliverer) try(do func() error) error {
+	var since time.Time
+	for pause := patience.first; ; pause = min(2*pause, patience.most) {
+		err := do()
+		if err == nil || d.ctx.Err() != nil || lasts(err) {
+			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since)+pause > patience.limit {
+			return err
+		}
+		d.run.log.Warn("the output is not written; it is tried again", "err", err, "in", pause)
+		select {
+		case <-time.After(pause):
+		case <-d.ctx.Done():
+			return err
+		}
+	}
+}
+
+// task delivers what a task left, and journals that.
+func (d *deliverer) task(task int) error {
+	s, place, err := d.folder()
+	if err != nil {
+		return err
+	}
+	if place == data.Committed {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.given[task] = true
+		return nil
+	}
+	items, err := d.run.collected(task)
+	if err != nil {
+		return lasting{fmt.Errorf("task %s: %w", d.run.graph.Tasks[task].Name, err)}
+	}
+	rows := make([]journal.Delivery, len(items))
+	for i, one := range items {
+		open := func() (io.ReadCloser, error) {
+			return &chunkReader{get: d.run.e.blobs.Get, chunks: one.file.Chunks}, nil
+		}
+		if err := d.out.Put(d.ctx, s, one.name, int64(one.file.Size), open); err != nil {
+			d.doubt()
+			return err
+		}
+		rows[i] = journal.Delivery{Name: one.name, Task: task, Size: int64(one.file.Size)}
+	}
+	if err := d.run.e.journal.Deliver(d.run.id, rows); err != nil {
+		d.run.die(err)
+		return lasting{err}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.staging != s { // it was made anew meanwhile
+		d.queue = append(d.queue, task)
+		return nil
+	}
+	d.given[task] = true
+	for _, f := range rows {
+		d.files[f.Name] = f.Size
+	}
+	return nil
+}
+
+// stop ends the deliveries: after what is queued, or at once where the run stops.
+func (d *deliverer) stop() {
+	d.mu.Lock()
+	d.over = true
+	d.more.Broadcast()
+	d.mu.Unlock()
+	d.work.Wait()
+}
+
+// item is a file to be delivered.
+type item struct {
+	name string
+	file protocol.File
+}
+
+// collected lists the files that a task delivers.
+func (r *run) collected(task int) ([]item, error) {
+	var m protocol.Manifest
+	if tree := r.tree(task); !tree.IsZero() {
+		var err error
+		if m, err = r.manifest(tree); err != nil {
+			return nil, err
+		}
+	}
+	var out []item
+	for _, one := range r.graph.Tasks[task].Deliver {
+		part := subtree(m, one.From)
+		if len(part.Files) == 0 && !one.Optional {
+			return nil, fmt.Errorf("%w: %q among its outputs", ErrNotFound, one.From)
+		}
+		for _, f := range part.Files {
+			name := path.Join(one.Name, f.Path)
+			switch {
+			case f.Mode&protocol.ModeDir != 0:
+			case f.Link != "":
+				return nil, fmt.Errorf("%s is a link, not a file", f.Path)
+			case !fs.ValidPath(name) || name == ".":
+				return nil, fmt.Errorf("%q is no file name", name)
+			default:
+				out = append(out, item{name, f})
+			}
+		}
+	}
+	return out, nil
+}
+
+// chunkReader reads a file from the blobs of its chunks.
+type chunkReader struct {
+	get    func(types.Hash) ([]byte, error)
+	chunks []types.Hash
+	rest   []byte
+}
+
+func (c *chunkReader) Read(p []byte) (int, error) {
+	for len(c.rest) == 0 {
+		if len(c.chunks) == 0 {
+			return 0, io.EOF
+		}
+		var err error
+		if c.rest, err = c.get(c.chunks[0]); err != nil {
+			return 0, err
+		}
+		c.chunks = c.chunks[1:]
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func (c *chunkReader) Close() error { return nil }
