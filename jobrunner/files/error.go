@@ -14,6 +14,8 @@ const (
 	// ErrCorrupt says that no copy of a part of a file has the bytes that were
 	// written.
 	ErrCorrupt ErrorKind = "no right copy of the data"
+	// ErrChanged says that a file is not the one that was opened any more.
+	ErrChanged ErrorKind = "changed while it was read"
 	// ErrUnavailable says that the system did not answer, or refused for the time
 	// being, until the deadline.
 	ErrUnavailable ErrorKind = "not available"

@@ -1,0 +1,149 @@
+package hdfstest
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// KillDataNode ends DataNode i at once. The NameNode takes it for alive for
+// another ten minutes.
+func (c *Cluster) KillDataNode(i int) {
+	c.datas[i].killed = true
+	c.datas[i].kill()
+}
+
+// StartDataNode starts DataNode i again, after KillDataNode, and waits until the
+// NameNode has heard of it.
+func (c *Cluster) StartDataNode(i int) error {
+	if err := c.startDataNode(i); err != nil {
+		return err
+	}
+	if err := c.await(func() (bool, error) { return listens(c.datas[i].ports[0]), c.dead() }); err != nil {
+		return err
+	}
+	return c.Ready(len(c.datas))
+}
+
+// StopDataNode freezes DataNode i: it accepts connections and says nothing.
+func (c *Cluster) StopDataNode(i int) { c.datas[i].signal(syscall.SIGSTOP) }
+
+// ContinueDataNode ends StopDataNode.
+func (c *Cluster) ContinueDataNode(i int) { c.datas[i].signal(syscall.SIGCONT) }
+
+// StopNameNode freezes NameNode i.
+func (c *Cluster) StopNameNode(i int) { c.names[i].signal(syscall.SIGSTOP) }
+
+// ContinueNameNode ends StopNameNode.
+func (c *Cluster) ContinueNameNode(i int) { c.names[i].signal(syscall.SIGCONT) }
+
+// KillNameNode ends NameNode i at once.
+func (c *Cluster) KillNameNode(i int) {
+	c.names[i].killed = true
+	c.names[i].kill()
+}
+
+// StartNameNode starts NameNode i after KillNameNode; it is in safe mode until
+// the DataNodes have reported (Ready waits for that).
+func (c *Cluster) StartNameNode(i int) error { return c.startNameNode(i) }
+
+// RestartNameNode kills NameNode i, starts it again and waits until it is ready.
+func (c *Cluster) RestartNameNode(i int) error {
+	c.KillNameNode(i)
+	if err := c.startNameNode(i); err != nil {
+		return err
+	}
+	return c.Ready(len(c.datas))
+}
+
+// Failover makes NameNode i of an HA cluster the active one.
+func (c *Cluster) Failover(from, to int) error {
+	if from >= 0 {
+		if _, err := c.Java(HA, "-transitionToStandby", c.names[from].id); err != nil {
+			return err
+		}
+	}
+	_, err := c.Java(HA, "-transitionToActive", c.names[to].id)
+	return err
+}
+
+var blockName = regexp.MustCompile(`blk_(\d+)_\d+ len=(\d+)`)
+
+// Blocks are the numbers of a file's blocks, in order.
+func (c *Cluster) Blocks(path string) ([]string, error) {
+	q := url.Values{"ugi": {c.User}, "path": {path}, "files": {"1"}, "blocks": {"1"}}
+	text, err := c.get("http://" + c.names[0].http + "/fsck?" + q.Encode())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, m := range blockName.FindAllStringSubmatch(string(text), -1) {
+		out = append(out, m[1])
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no block of %s in %s", path, text)
+	}
+	return out, nil
+}
+
+// FlipByte changes one byte of a file in the replica that DataNode i has, at an
+// offset of the file.
+func (c *Cluster) FlipByte(path string, i int, offset int64) error {
+	file, err := c.replica(path, i, offset/c.o.BlockSize)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], offset%c.o.BlockSize); err != nil {
+		return err
+	}
+	b[0] ^= 0x10
+	_, err = f.WriteAt(b[:], offset%c.o.BlockSize)
+	return err
+}
+
+// HasReplica says whether DataNode i has the block of a file that offset is in.
+func (c *Cluster) HasReplica(path string, i int, offset int64) bool {
+	_, err := c.replica(path, i, offset/c.o.BlockSize)
+	return err == nil
+}
+
+func (c *Cluster) replica(path string, i int, block int64) (string, error) {
+	blocks, err := c.Blocks(path)
+	if err != nil {
+		return "", err
+	}
+	if block >= int64(len(blocks)) {
+		return "", fmt.Errorf("%s has %d blocks", path, len(blocks))
+	}
+	name, found := "blk_"+blocks[block], ""
+	err = filepath.WalkDir(c.datas[i].dir, func(p string, _ fs.DirEntry, err error) error {
+		if filepath.Base(p) == name {
+			found = p
+		}
+		return err
+	})
+	if err == nil && found == "" {
+		err = fmt.Errorf("DataNode %d has no %s of %s", i, name, path)
+	}
+	return found, err
+}
+
+func containsAll(s string, words ...string) bool {
+	for _, w := range words {
+		if !strings.Contains(s, w) {
+			return false
+		}
+	}
+	return true
+}
