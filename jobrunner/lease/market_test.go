@@ -189,7 +189,7 @@ func TestOneLease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := protocol.WriteMessage(w, &protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}); err != nil {
+	if err := protocol.WriteMessage(w, &protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := protocol.Read[protocol.Greeting](w); err != nil {

@@ -415,7 +415,7 @@ func (p *seller) worker(s network.Stream) {
 		return
 	}
 	if hello.Purpose != protocol.PurposeMeasure {
-		protocol.WriteMessage(s, &protocol.Greeting{Version: 1})
+		protocol.WriteMessage(s, &protocol.Greeting{Version: protocol.WorkerVersion})
 		protocol.Read[protocol.Measure](in) // until it ends
 		return
 	}

@@ -7,17 +7,19 @@ import (
 	"slices"
 )
 
-// Chunks are most of the bytes that travel. WriteChunk and ReadChunk are
-// WriteMessage and ReadMessage for them: the same frames, without copies.
+// Chunks and Data (stdin.go) are most of the bytes that travel. WriteChunk and
+// ReadChunk are WriteMessage and ReadMessage for them: the same frames, without
+// copies.
 
 // chunkKind is Chunk's number on the wire.
 const chunkKind = 50
 
-// chunkHead is the frame of a Chunk of n bytes up to its data: the frame's head,
-// then a CBOR map of one entry whose key is 1 and whose value is a byte string.
-func chunkHead(buf []byte, n int) []byte {
+// bytesHead is the frame of a message that is n bytes and nothing else, up to
+// these: the frame's head, then a CBOR map of one entry whose key is 1 and whose
+// value is a byte string.
+func bytesHead(buf []byte, kind uint8, n int) []byte {
 	at := len(buf)
-	buf = append(buf, 0, 0, 0, 0, chunkKind, 0xa1, 0x01)
+	buf = append(buf, 0, 0, 0, 0, kind, 0xa1, 0x01)
 	switch {
 	case n < 24:
 		buf = append(buf, 0x40|byte(n))
@@ -32,16 +34,48 @@ func chunkHead(buf []byte, n int) []byte {
 	return buf
 }
 
-// maxChunkHead is the longest chunkHead.
-const maxChunkHead = 4 + 1 + 2 + 5
+// maxBytesHead is the longest bytesHead.
+const maxBytesHead = frameHead + 2 + 5
+
+// readBytesHead reads the rest of a bytesHead into head, which holds a frame's
+// head already, and returns n.
+func readBytesHead(r io.Reader, head []byte) (n int, err error) {
+	const first = frameHead + 2 // where the byte string begins
+	if _, err := io.ReadFull(r, head[frameHead:first+1]); err != nil {
+		return 0, cut(err)
+	}
+	more := 0 // bytes of the length that are still to be read
+	if head[first] >= 0x58 && head[first] <= 0x5a {
+		more = 1 << (head[first] - 0x58)
+	}
+	rest := head[first+1 : first+1+more]
+	if _, err := io.ReadFull(r, rest); err != nil {
+		return 0, cut(err)
+	}
+	switch more {
+	case 0:
+		n = int(head[first] & 0x1f)
+	case 1:
+		n = int(rest[0])
+	case 2:
+		n = int(binary.BigEndian.Uint16(rest))
+	case 4:
+		n = int(binary.BigEndian.Uint32(rest))
+	}
+	var want [maxBytesHead]byte
+	if string(bytesHead(want[:0], head[4], n)) != string(head[:first+1+more]) {
+		return 0, fmt.Errorf("%w: message %d of %d bytes has another encoding", ErrInvalid, head[4], n)
+	}
+	return n, nil
+}
 
 // WriteChunk writes the frame of a Chunk of data, in two Writes.
 func WriteChunk(w io.Writer, data []byte) error {
 	if len(data) > MaxManifest {
 		return fmt.Errorf("%w: Chunk of %d bytes, at most %d", ErrTooLarge, len(data), MaxManifest)
 	}
-	var head [maxChunkHead]byte
-	if _, err := w.Write(chunkHead(head[:0], len(data))); err != nil {
+	var head [maxBytesHead]byte
+	if _, err := w.Write(bytesHead(head[:0], chunkKind, len(data))); err != nil {
 		return err
 	}
 	_, err := w.Write(data)
@@ -51,36 +85,19 @@ func WriteChunk(w io.Writer, data []byte) error {
 // ReadChunk reads a frame that must hold a Chunk and returns its data, in buf
 // where that is large enough. A frame that ReadMessage would refuse is refused.
 func ReadChunk(r io.Reader, buf []byte) ([]byte, error) {
-	var head [maxChunkHead]byte
-	if _, err := io.ReadFull(r, head[:8]); err != nil {
+	var head [maxBytesHead]byte
+	if _, err := io.ReadFull(r, head[:frameHead]); err != nil {
 		return nil, err
 	}
 	if head[4] != chunkKind {
 		return nil, fmt.Errorf("%w: number %d, want a Chunk", ErrKind, head[4])
 	}
-	more := 0 // bytes of the length that are still to be read
-	if head[7] >= 0x58 && head[7] <= 0x5a {
-		more = 1 << (head[7] - 0x58)
-	}
-	if _, err := io.ReadFull(r, head[8:8+more]); err != nil {
-		return nil, cut(err)
-	}
-	n := 0
-	switch more {
-	case 0:
-		n = int(head[7] & 0x1f)
-	case 1:
-		n = int(head[8])
-	case 2:
-		n = int(binary.BigEndian.Uint16(head[8:]))
-	case 4:
-		n = int(binary.BigEndian.Uint32(head[8:]))
+	n, err := readBytesHead(r, head[:])
+	if err != nil {
+		return nil, err
 	}
 	if n > MaxManifest {
 		return nil, fmt.Errorf("%w: Chunk of %d bytes, at most %d", ErrTooLarge, n, MaxManifest)
-	}
-	if string(chunkHead(nil, n)) != string(head[:8+more]) {
-		return nil, fmt.Errorf("%w: Chunk of %d bytes has another encoding", ErrInvalid, n)
 	}
 	buf = slices.Grow(buf[:0], n)[:n]
 	if _, err := io.ReadFull(r, buf); err != nil {

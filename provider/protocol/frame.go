@@ -48,11 +48,14 @@ var kinds = []struct {
 	{40, &Reading{}, 4 << 10},
 	{41, &Logs{}, 1 << 10},
 	{42, &Fetch{}, 8 << 10},
-	{43, &Data{}, ChunkSize + 4<<10},
+	{dataKind, &Data{}, ChunkSize + 4<<10},
+	{44, &Feed{}, 1 << 10},
+	{45, &Fed{}, 4 << 10},
+	{46, &FeedEnd{}, 4 << 10},
 
 	{48, &Have{}, MaxHave*34 + 1<<10},
 	{49, &Missing{}, MaxHave*5 + 1<<10},
-	{50, &Chunk{}, MaxManifest + 1<<10},
+	{chunkKind, &Chunk{}, MaxManifest + 1<<10},
 	{51, &Stored{}, 4 << 10},
 }
 
@@ -76,6 +79,9 @@ func init() {
 		kindOf[k.number] = i
 	}
 }
+
+// frameHead is how many bytes of a frame come before the message.
+const frameHead = 4 + 1
 
 // A frame is: length of the rest (uint32, big endian), the message's number (1
 // byte), its canonical encoding.
@@ -114,10 +120,15 @@ func WriteMessage(w io.Writer, m Message) error {
 // validated. A frame that is unknown, too large for its kind or not canonical is
 // refused before it is buffered whole. A clean end is io.EOF.
 func ReadMessage(r io.Reader) (Message, error) {
-	var head [5]byte
+	var head [frameHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
+	return readRest(r, head)
+}
+
+// readRest reads the message of a frame whose head was read.
+func readRest(r io.Reader, head [frameHead]byte) (Message, error) {
 	i, known := kindOf[head[4]]
 	if !known {
 		return nil, fmt.Errorf("%w: number %d", ErrKind, head[4])

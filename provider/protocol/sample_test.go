@@ -59,10 +59,11 @@ func valid(t testing.TB) map[uint8]Message {
 		14: &Resume{Contract: hash(1), Usage: &u, Paid: &p}, 15: &Drop{Reason: "lost"}, 16: &StreamHeader{Contract: hash(1)},
 		32: &WorkerHello{Version: 1, Purpose: PurposeControl}, 33: &Greeting{Version: 1, Tasks: []TaskInfo{{ID: "t.1", Exited: &e}}},
 		34: &Run{ID: "t.1", Command: []string{"sh", "-c", "true"}, Env: map[string]string{"A": "b"}, Inputs: []Mount{{Path: "a/b", Tree: hash(1)}, {Path: "c", Small: []byte("x"), Mode: 0o644}},
-			Collect: []string{"out/**"}, Checkpoint: []string{"state.*"}, TimeoutSeconds: 1, GraceSeconds: 1},
+			Collect: []string{"out/**"}, Checkpoint: []string{"state.*"}, TimeoutSeconds: 1, GraceSeconds: 1, Stdin: true},
 		35: &Started{ID: "t.1"}, 36: &e, 37: &Kill{ID: "t.1", GraceSeconds: 10}, 38: &Release{ID: "t.1"}, 39: &Measure{Seq: 1},
 		40: &Reading{Seq: 1, TimeNS: 5, Usage: pricing.Usage{pricing.CPUUser: 1}}, 41: &Logs{ID: "t.1", Follow: true},
 		42: &Fetch{ID: "t.1", Path: "a/b", Length: 100}, 43: &Data{Bytes: []byte("abc")},
+		44: &Feed{ID: "t.1", From: 7}, 45: &Fed{Offset: 7, End: FedFailed, Error: "no"}, 46: &FeedEnd{Size: 7, Hash: hash(6), Error: "gone"},
 		48: &Have{Chunks: []types.Hash{hash(1), hash(2)}}, 49: &Missing{Indexes: []uint32{0, 1}}, 50: &Chunk{Data: []byte("abc")}, 51: &Stored{},
 	}
 }

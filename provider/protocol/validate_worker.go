@@ -15,7 +15,7 @@ func (m *WorkerHello) Validate() error {
 	p := &problems{}
 	p.check(m.Version > 0, "no version")
 	switch m.Purpose {
-	case PurposeControl, PurposeLogs, PurposeFetch, PurposeMeasure:
+	case PurposeControl, PurposeLogs, PurposeFetch, PurposeMeasure, PurposeStdin:
 	default:
 		p.check(false, "purpose %.40q", m.Purpose)
 	}

@@ -18,6 +18,7 @@ import (
 //   - "measure": any number of Measure go in; each is answered by one Reading, in
 //     order. The publisher's end of the lease reads the counters over it (5.4),
 //     beside whoever holds the control connection.
+//   - "stdin": streams into the standard input of tasks (stdin.go).
 type WorkerHello struct {
 	Version uint16 `cbor:"1,keyasint"`
 	Purpose string `cbor:"2,keyasint"`
@@ -29,10 +30,15 @@ const (
 	PurposeLogs    = "logs"
 	PurposeFetch   = "fetch"
 	PurposeMeasure = "measure"
+	PurposeStdin   = "stdin"
 )
 
-// WorkerVersion is the version of the worker protocol.
-const WorkerVersion = 1
+// WorkerVersion is the version of the worker protocol. From 2 on a worker can feed
+// a task's standard input and run its own program.
+const WorkerVersion = 2
+
+// WorkerProgram as Run.Command[0] is the worker's own program.
+const WorkerProgram = "zennet-worker"
 
 // Greeting is the worker's first frame on a control connection: what it holds.
 type Greeting struct {
@@ -57,6 +63,9 @@ type Run struct {
 	Checkpoint     []string          `cbor:"6,keyasint,omitempty"` // collected where it was killed or failed
 	TimeoutSeconds uint32            `cbor:"7,keyasint"`           // then TERM, GraceSeconds, KILL; 0 = none
 	GraceSeconds   uint32            `cbor:"8,keyasint"`
+	// Stdin says that its standard input is fed (stdin.go), and has an end only once
+	// all of it was taken and verified; else it is empty.
+	Stdin bool `cbor:"9,keyasint,omitempty"`
 }
 
 // Mount places a tree in the scratch folder before the task starts. Tree is the
@@ -84,7 +93,7 @@ const (
 	ClassPids     = "pids"     // it ran into the process limit and failed
 	ClassDisk     = "disk"     // it filled the scratch disk and failed
 	ClassKilled   = "killed"   // the publisher killed it
-	ClassStage    = "stage"    // its inputs could not be placed
+	ClassStage    = "stage"    // its inputs could not be placed, or its standard input not be fed
 	ClassStart    = "start"    // its program could not be started
 	ClassProvider = "provider" // the lease was lost (never sent by a worker)
 	ClassLost     = "lost"     // it had succeeded, but its outputs were lost (never sent by a worker)

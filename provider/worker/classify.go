@@ -62,6 +62,8 @@ func classify(f facts, timeoutSeconds uint32, pids uint64) (class, message strin
 		}
 	case f.why.ended == protocol.ClassKilled:
 		class, message = protocol.ClassKilled, "killed by the publisher: "+end
+	case f.why.ended == protocol.ClassStage:
+		return protocol.ClassStage, f.why.words
 	case f.limits.memoryKills > 0 && killed:
 		class, message = protocol.ClassMemory, "killed at the memory limit"
 	case f.limits.memoryKills > 0:

@@ -47,15 +47,15 @@ func TestWrongConnections(t *testing.T) {
 		then  protocol.Message
 	}{
 		"other version":            {protocol.WorkerHello{Version: 9, Purpose: protocol.PurposeControl}, nil},
-		"no purpose":               {protocol.WorkerHello{Version: 1}, nil},
-		"lease message":            {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}, &protocol.Bye{}},
-		"fetch on control":         {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}, &protocol.Fetch{ID: "a", Path: "x"}},
-		"run on fetch":             {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeFetch}, &protocol.Run{ID: "a", Command: []string{"true"}}},
-		"logs of no task":          {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeLogs}, &protocol.Logs{ID: "none"}},
-		"run without a command":    {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}, &protocol.Run{ID: "a"}},
-		"measure on logs":          {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeLogs}, &protocol.Measure{}},
-		"started on measure":       {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeMeasure}, &protocol.Started{ID: "a"}},
-		"second hello, on control": {protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}, &protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeControl}},
+		"no purpose":               {protocol.WorkerHello{Version: protocol.WorkerVersion}, nil},
+		"lease message":            {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}, &protocol.Bye{}},
+		"fetch on control":         {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}, &protocol.Fetch{ID: "a", Path: "x"}},
+		"run on fetch":             {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeFetch}, &protocol.Run{ID: "a", Command: []string{"true"}}},
+		"logs of no task":          {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeLogs}, &protocol.Logs{ID: "none"}},
+		"run without a command":    {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}, &protocol.Run{ID: "a"}},
+		"measure on logs":          {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeLogs}, &protocol.Measure{}},
+		"started on measure":       {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeMeasure}, &protocol.Started{ID: "a"}},
+		"second hello, on control": {protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}, &protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeControl}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := raw(t, dial, c.hello)
@@ -86,7 +86,7 @@ func TestFetchPieces(t *testing.T) {
 	if e := exited(t, c); e.Class != protocol.ClassOK {
 		t.Fatal(e.Message)
 	}
-	conn := raw(t, dial, protocol.WorkerHello{Version: 1, Purpose: protocol.PurposeFetch})
+	conn := raw(t, dial, protocol.WorkerHello{Version: protocol.WorkerVersion, Purpose: protocol.PurposeFetch})
 	for _, w := range []struct {
 		fetch protocol.Fetch
 		want  string

@@ -17,6 +17,9 @@
 //     disk or the memory; the worst a task can do is to fail, with its class;
 //   - nothing that is collected comes from outside the task's scratch folder.
 //
+// Where a task's standard input is fed (feed.go, stdin.go), it ends only after all
+// of it was taken and verified; a task that could not be fed fails.
+//
 // The container's walls are package runtime's. A task of the same lease is no
 // enemy of another: they have one owner, and one user.
 //

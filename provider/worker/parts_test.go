@@ -113,6 +113,7 @@ func TestClassify(t *testing.T) {
 		"says fork":              {status: exitStatus(254), stderr: "sh: 1: Cannot fork", class: protocol.ClassPids, say: "ran into the limit of 40 processes: exit code 254: sh: 1: Cannot fork"},
 		"timeout":                {status: signalStatus(15), why: why{ended: protocol.ClassTimeout, grace: 5}, class: protocol.ClassTimeout, say: "ran longer than 30 s: killed by signal 15 (SIGTERM) after TERM"},
 		"timeout, hard":          {status: signalStatus(9), why: why{ended: protocol.ClassTimeout, grace: 5, hard: true}, class: protocol.ClassTimeout, say: "ran longer than 30 s, and did not end within 5 s of TERM"},
+		"not fed":                {status: signalStatus(15), why: why{ended: protocol.ClassStage, words: "no input"}, class: protocol.ClassStage, say: "no input"},
 		"timeout comes first":    {status: exitStatus(1), why: why{ended: protocol.ClassTimeout}, limits: full, class: protocol.ClassTimeout, say: "ran longer than 30 s: exit code 1 after TERM"},
 		"killed":                 {status: exitStatus(0), why: why{ended: protocol.ClassKilled}, class: protocol.ClassKilled, say: "killed by the publisher: exit code 0"},
 	} {

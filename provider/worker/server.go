@@ -51,7 +51,8 @@ type Server struct {
 
 	mu      sync.Mutex
 	tasks   map[string]*task
-	control *outbox // of the newest control connection, or nil
+	came    chan struct{} // closed when the next task comes; nil where nobody waits
+	control *outbox       // of the newest control connection, or nil
 	conns   map[net.Conn]bool
 }
 
@@ -181,6 +182,8 @@ func (s *Server) serve(conn net.Conn) error {
 		return s.serveFetch(conn, in)
 	case protocol.PurposeMeasure:
 		return s.serveMeasure(conn, in)
+	case protocol.PurposeStdin:
+		return s.serveStdin(conn, in)
 	}
 	return fmt.Errorf("%w: purpose %q", protocol.ErrInvalid, hello.Purpose)
 }
@@ -297,7 +300,20 @@ func (s *Server) run(r protocol.Run) {
 		return
 	}
 	t := newTask(r, s.cfg.Dir)
+	if r.Stdin {
+		var err error
+		if t.feed, err = newFeed(); err != nil {
+			out := &protocol.Exited{ID: r.ID, Code: -1}
+			explain(out, fmt.Errorf("%w: %w", ErrStart, err))
+			s.emit(out)
+			return
+		}
+	}
 	s.tasks[r.ID] = t
+	if s.came != nil {
+		close(s.came)
+		s.came = nil
+	}
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()

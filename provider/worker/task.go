@@ -36,6 +36,7 @@ type task struct {
 	home    string // absolute: HOME and TMPDIR
 	kills   chan time.Duration
 	done    chan struct{} // closed with exited
+	feed    *feed         // of its standard input, or nil
 
 	pid int // of its first process; used by its own goroutine
 
@@ -69,6 +70,9 @@ func (t *task) manifest() string { return logsDir + "/" + t.name + ".manifest" }
 // attempt takes a task from its inputs to its Exited.
 func (s *Server) attempt(t *task) *protocol.Exited {
 	out := &protocol.Exited{ID: t.run.ID, Code: -1}
+	if t.feed != nil {
+		defer t.feed.over()
+	}
 	fail := func(err error) *protocol.Exited {
 		explain(out, err)
 		return out
@@ -111,6 +115,9 @@ func (s *Server) attempt(t *task) *protocol.Exited {
 		if out.Class == protocol.ClassMemory {
 			s.limits.claimMemory()
 		}
+	}
+	if t.feed != nil {
+		t.feed.verdict(out)
 	}
 	s.collect(t, out)
 	return out
@@ -166,7 +173,7 @@ func (s *Server) create(name string) (*os.File, error) {
 // start runs the task's program, in a session of its own.
 func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) {
 	env := environment(t)
-	path, err := s.programs.lookup(t.run.Command[0], env["PATH"], t.scratch)
+	path, err := s.program(t, env["PATH"])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)
 	}
@@ -174,9 +181,14 @@ func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) 
 	for name, value := range env {
 		list = append(list, name+"="+value)
 	}
+	stdin := s.null
+	if t.feed != nil {
+		stdin = t.feed.stdin
+		defer t.feed.begun()
+	}
 	pid, ended, err := s.children.spawn(path, t.run.Command, &syscall.ProcAttr{
 		Dir: t.scratch, Env: list, Sys: &syscall.SysProcAttr{Setsid: true},
-		Files: []uintptr{uintptr(s.null), stdout.Fd(), stderr.Fd()},
+		Files: []uintptr{uintptr(stdin), stdout.Fd(), stderr.Fd()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrStart, t.run.Command[0], err)
@@ -220,6 +232,15 @@ func lookup(name, path, scratch string) (string, error) {
 	return "", fmt.Errorf("no program %q in PATH", name)
 }
 
+// program finds a task's program. The worker's own stands under its name wherever
+// it lies.
+func (s *Server) program(t *task, path string) (string, error) {
+	if name := t.run.Command[0]; name != protocol.WorkerProgram {
+		return s.programs.lookup(name, path, t.scratch)
+	}
+	return os.Executable()
+}
+
 // programs remembers where programs are. The image is read-only: what was found
 // on the default path stays there.
 type programs struct{ known sync.Map }
@@ -240,9 +261,10 @@ func (p *programs) lookup(name, path, scratch string) (string, error) {
 
 // why says who ended a task before it ended itself.
 type why struct {
-	ended string // protocol.ClassTimeout, ClassKilled, or ""
+	ended string // protocol.ClassTimeout, ClassKilled, ClassStage, or ""
 	hard  bool   // TERM was not enough
 	grace uint32 // seconds
+	words string // of ClassStage
 }
 
 // facts are what a task's end looked like.
@@ -273,6 +295,10 @@ func (s *Server) supervise(t *task, ended <-chan ending, before events) facts {
 		timeout, grace = nil, time.After(after)
 	}
 	f.why.grace = t.run.GraceSeconds
+	var unfed <-chan struct{}
+	if t.feed != nil {
+		unfed = t.feed.failed
+	}
 	stopping := s.stopping.Done()
 	var give <-chan time.Time
 	for {
@@ -304,6 +330,12 @@ func (s *Server) supervise(t *task, ended <-chan ending, before events) facts {
 		case after := <-t.kills:
 			if !reaped || f.why.ended != "" {
 				terminate(protocol.ClassKilled, after)
+			}
+		case <-unfed:
+			unfed = nil
+			if !reaped && f.why.ended == "" {
+				f.why.words = t.feed.finish(protocol.Fed{}).Error
+				terminate(protocol.ClassStage, time.Duration(t.run.GraceSeconds)*time.Second)
 			}
 		case <-stopping:
 			stopping = nil

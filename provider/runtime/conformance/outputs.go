@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -18,8 +19,18 @@ import (
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/runtime"
+	"github.com/zennet/zennet/provider/worker"
 	"github.com/zennet/zennet/provider/worker/client"
 )
+
+// digestOfTrue is what the worker's program says of a program of the host.
+func digestOfTrue(t *testing.T) string {
+	digest, err := worker.Digest("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest + "\n"
+}
 
 // tasks: what a task finds, and how its end is told.
 func (s *suite) tasks(t *testing.T) {
@@ -37,6 +48,7 @@ func (s *suite) tasks(t *testing.T) {
 		{name: "scratch is empty", run: protocol.Run{Command: []string{"sh", "-c", "pwd; ls -A; cat"}}, stdout: "/work/tasks/scratch is empty\n"},
 		{name: "collect names folders", run: protocol.Run{Command: []string{"sh", "-c", "find . | sort; touch a/x d/e/f g/h i"}, Collect: []string{"a/*", "d/e/f", "g/", "i"}},
 			stdout: ".\n./a\n./d\n./d/e\n./g\n"},
+		{name: "own program", run: protocol.Run{Command: []string{protocol.WorkerProgram, "digest", "true"}}, stdout: digestOfTrue(t)},
 		{name: "exit code", run: protocol.Run{Command: []string{"sh", "-c", "echo one >&2; echo two words >&2; exit 3"}}, class: protocol.ClassExit, code: 3, message: "exit code 3: two words"},
 		{name: "signal", run: protocol.Run{Command: []string{"sh", "-c", "kill -TERM $$"}}, class: protocol.ClassExit, code: 143, message: "killed by signal 15 (SIGTERM)"},
 		{name: "no program", run: protocol.Run{Command: []string{"no-such-program"}}, class: protocol.ClassStart, code: -1, message: `no program "no-such-program" in PATH`},
@@ -63,6 +75,18 @@ func (s *suite) tasks(t *testing.T) {
 			expect(t, e, w.class, w.stdout)
 		})
 	}
+	t.Run("fed", func(t *testing.T) {
+		c.t = t
+		data := bytes.Repeat([]byte("0123456789abcde\n"), 1<<17)
+		c.begin(protocol.Run{ID: "fed", Command: []string{"sha256sum"}, Stdin: true})
+		f := client.NewFeeder(c.dial)
+		defer f.Close()
+		fed, err := f.Feed(within(t), "fed", true, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
+		if err != nil || fed.End != protocol.FedWhole {
+			t.Errorf("%+v, %v", fed, err)
+		}
+		expect(t, c.wait("fed"), protocol.ClassOK, fmt.Sprintf("%x  -\n", sha256.Sum256(data)))
+	})
 	t.Run("usage", func(t *testing.T) {
 		c.t = t
 		e := c.python("usage", "import time\nwhile time.process_time() < 0.2: pass")

@@ -6,5 +6,9 @@
 // caller makes a new one, whose Tasks tell what the worker still holds; nothing
 // is retried here. Everything that is fetched is verified against its hash.
 //
+// A [Feeder] streams into tasks' standard input. It outlives control connections,
+// and where one of its own breaks it goes on over another, at the byte that the
+// worker tells.
+//
 // Start at client.go.
 package client

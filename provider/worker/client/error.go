@@ -14,6 +14,9 @@ const (
 	ErrHash ErrorKind = "fetched bytes have the wrong hash"
 	// ErrWorker says that the worker could not give what was asked; its words follow.
 	ErrWorker ErrorKind = "worker refused"
+	// ErrSource says that what was to be fed cannot be read here; the source's error
+	// is wrapped beside it.
+	ErrSource ErrorKind = "input cannot be read"
 	// ErrClosed says that the connection was closed here.
 	ErrClosed ErrorKind = "connection closed"
 	// ErrStalled says that nothing came for too long.
