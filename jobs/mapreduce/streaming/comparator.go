@@ -1,6 +1,9 @@
 package streaming
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+)
 
 // Comparator is the order of the keys in which a reducer reads them. The zero
 // Comparator orders by unsigned bytes.
@@ -38,6 +41,9 @@ func (c Comparator) Compare(a, b []byte) int {
 			order = numberAt(a, startA, endA).compare(numberAt(b, startB, endB))
 		default:
 			order = bytes.Compare(a[startA:max(startA, endA)], b[startB:max(startB, endB)])
+			if order == 0 { // ranges that end before they start
+				order = cmp.Compare(endA-startA, endB-startB)
+			}
 		}
 		if spec.Reverse {
 			order = -order

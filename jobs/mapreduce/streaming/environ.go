@@ -174,5 +174,9 @@ func truncate(value string, limit int) string {
 	if len(units) <= limit {
 		return value
 	}
-	return string(utf16.Decode(units[:limit]))
+	cut := string(utf16.Decode(units[:limit]))
+	if limit > 0 && utf16.IsSurrogate(rune(units[limit-1])) && units[limit-1] < 0xDC00 {
+		cut = strings.TrimSuffix(cut, replacement) + "?" // half a pair, as Java writes it
+	}
+	return cut
 }

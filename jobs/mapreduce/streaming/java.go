@@ -30,8 +30,14 @@ func javaText(text []byte) []byte {
 }
 
 // malformed is how many bytes of invalid text Java replaces by one U+FFFD: as many
-// as could begin a character.
+// as could begin a character, or as stand for half a surrogate pair.
 func malformed(text []byte) int {
+	if len(text) > 1 && text[0] == 0xED && text[1]&0xE0 == 0xA0 {
+		if len(text) > 2 && text[2]&0xC0 == 0x80 {
+			return 3
+		}
+		return 2
+	}
 	for n := min(3, len(text)); n > 1; n-- {
 		if !utf8.FullRune(text[:n]) {
 			return n

@@ -9,7 +9,8 @@ import (
 //
 // Hadoop's own comparison (KeyFieldBasedComparator.numericalCompare) is no order: it
 // has 05 = 05.0 = 5 and yet 05 < 5. compare is an order that agrees with it wherever
-// it says less or greater, and keeps the ties of numbers proper (2.5 = 2.50, -0 = 0).
+// it says less or greater, but for two texts that both have a minus and nothing but
+// zeros (-x), and keeps the ties of numbers proper (2.5 = 2.50, -0 = 0).
 type number struct {
 	sign     int    // -1, 0 or 1
 	whole    []byte // digits before the point, without leading zeros
@@ -35,30 +36,33 @@ func numberAt(key []byte, start, end int) number {
 	digits := len(field) - len(bytes.TrimLeft(field, "0123456789"))
 	n.whole = bytes.TrimLeft(field[:digits], "0")
 	if rest := field[digits:]; len(rest) > 0 {
+		n.mark = int8(rest[0])
 		if rest[0] == '.' {
 			n.fraction = rest[1:]
-			n.mark = '0'
-			if len(n.whole) > 0 {
-				n.mark = int8(n.whole[0])
-			}
+			n.mark = firstOr(n.whole, '0')
 			if n.sign < 0 {
 				n.mark = '-'
 			}
-		} else {
-			n.mark = int8(rest[0])
 		}
 	}
-	if len(n.whole) == 0 && !positive(n.fraction) {
-		n.sign = 0
-		if n.mark == '-' {
+	if len(n.whole) == 0 && !more(n.fraction) {
+		if n.sign < 0 && n.mark == '-' {
 			n.mark = '0'
 		}
+		n.sign = 0
 	}
 	return n
 }
 
-// positive reports whether the digits after the point hold more than zeros.
-func positive(fraction []byte) bool {
+func firstOr(digits []byte, other int8) int8 {
+	if len(digits) > 0 {
+		return int8(digits[0])
+	}
+	return other
+}
+
+// more reports whether the digits after the point hold more than zeros.
+func more(fraction []byte) bool {
 	rest := bytes.TrimLeft(fraction, "0")
 	return len(rest) > 0 && digit(rest[0])
 }

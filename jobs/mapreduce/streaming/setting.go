@@ -35,30 +35,25 @@ func newProperties(list []Setting) *properties {
 	return p
 }
 
-// Expand replaces ${name} by the property of that name, up to 20 times, as
-// Hadoop does; what is unknown stays.
+// Expand replaces ${name} by the property of that name, up to 20 times, as Hadoop
+// does; it ends at the first name that is unknown.
 func Expand(value string, lookup func(name string) (string, bool)) string {
 	const most, longest = 20, 1 << 16
 	for range most {
-		at := 0
-		for {
-			from := strings.Index(value[at:], "${")
-			if from < 0 {
-				return value
-			}
-			from += at
-			end := strings.IndexByte(value[from:], '}')
-			if end < 0 {
-				return value
-			}
-			end += from
-			with, ok := lookup(value[from+2 : end])
-			if ok && len(value)+len(with) <= longest {
-				value = value[:from] + with + value[end+1:]
-				break
-			}
-			at = end + 1
+		from := strings.Index(value, "${")
+		if from < 0 {
+			return value
 		}
+		end := strings.IndexByte(value[from:], '}')
+		if end < 0 {
+			return value
+		}
+		end += from
+		with, ok := lookup(value[from+2 : end])
+		if !ok || len(value)+len(with) > longest {
+			return value
+		}
+		value = value[:from] + with + value[end+1:]
 	}
 	return value
 }
