@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zennet/zennet/provider/mapreduce/segment"
 )
@@ -34,6 +37,24 @@ type Stats struct {
 	CombineIn      uint64 // records
 	CombineOut     uint64
 	SegmentBytes   int64 // bytes of the segments at the end
+	Sort, Write    Took  // without combiners
+}
+
+// Took is what a part of the work took; CPU is of the whole process.
+type Took struct{ Wall, CPU time.Duration }
+
+// since adds what was taken since then, on both clocks.
+func (t *Took) since(wall time.Time, cpu time.Duration) {
+	t.Wall += time.Since(wall)
+	t.CPU += processCPU() - cpu
+}
+
+func processCPU() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 // Collector collects records. After an error it is of no more use but for Close.
@@ -105,7 +126,7 @@ func (c *Collector) partition(key []byte) int {
 func (c *Collector) Add(key, value []byte) error {
 	c.stats.Records++
 	c.stats.Bytes += uint64(len(key) + len(value))
-	if c.options.Sum && c.options.Compare == nil {
+	if c.Sums() {
 		if n, ok := number(value); ok {
 			return c.addSum(key, n)
 		}
@@ -143,6 +164,9 @@ func (c *Collector) Add(key, value []byte) error {
 	c.inArena++
 	return nil
 }
+
+// Sums says that whole numbers are added up, by AddSum too.
+func (c *Collector) Sums() bool { return c.options.Sum && c.options.Compare == nil }
 
 // AddSum adds n to the sum of a key: as much as n records of 1, but counted as
 // records of records.
@@ -217,7 +241,7 @@ func (c *Collector) Finish(name func(reducer int) string) error {
 // countSums counts what summing has made of the records in memory, which are
 // written now.
 func (c *Collector) countSums(before uint64) {
-	if c.options.Sum {
+	if c.Sums() {
 		c.stats.CombineIn += c.inArena
 		c.stats.CombineOut += c.stats.Spilled - before
 	}
@@ -225,6 +249,7 @@ func (c *Collector) countSums(before uint64) {
 
 // segment makes one file.
 func (c *Collector) segment(path string, fill func(*os.File) (segment.Footer, int64, error)) (err error) {
+	defer c.stats.Write.since(time.Now(), processCPU())
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -250,6 +275,8 @@ func (c *Collector) Stats() Stats {
 		s.Runs += in.Runs
 		s.Passes += in.Passes
 		s.SegmentBytes += in.SegmentBytes
+		s.Sort.Wall, s.Sort.CPU = s.Sort.Wall+in.Sort.Wall, s.Sort.CPU+in.Sort.CPU
+		s.Write.Wall, s.Write.CPU = s.Write.Wall+in.Write.Wall, s.Write.CPU+in.Write.CPU
 	}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 )
 
 // few is how many entries are sorted by comparing rather than by radix.
@@ -12,6 +13,7 @@ const few = 48
 // sort brings the index into the order of partitions, keys and, where these tie,
 // of the nodes, and says where each partition ends.
 func (c *Collector) sort() (ends []int) {
+	defer c.stats.Sort.since(time.Now(), processCPU())
 	all := c.arena.entries()
 	ends = make([]int, c.options.Reducers)
 	for i := range all {

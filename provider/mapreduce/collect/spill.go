@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/zennet/zennet/provider/mapreduce/segment"
 )
@@ -130,6 +131,7 @@ func (c *Collector) spill() error {
 
 // newRun makes a run, one segment after another.
 func (c *Collector) newRun(fill func(f *os.File, partition int) (segment.Footer, int64, error)) (err error) {
+	defer c.stats.Write.since(time.Now(), processCPU())
 	if err := os.MkdirAll(c.options.Dir, 0o755); err != nil {
 		return err
 	}
