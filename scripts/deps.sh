@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what Zennet needs from Debian: runc (containers), gromacs (the demo's
-# job), mkfs.ext4 (scratch disks). Does nothing where all of it is there already.
+# job), mkfs.ext4 (scratch disks), and the tools that compressed files are compared
+# with. Does nothing where all of it is there already.
 set -euo pipefail
 
-packages=(runc gromacs e2fsprogs iproute2 parallel ca-certificates)
+packages=(runc gromacs e2fsprogs iproute2 parallel ca-certificates bzip2 zstd lz4 python3)
 missing=()
 for p in "${packages[@]}"; do
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing+=("$p")

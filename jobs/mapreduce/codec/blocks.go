@@ -138,6 +138,9 @@ func (b *blocks) next(own bool) error {
 // offset.
 func (b *blocks) start() error {
 	if b.bits.read == 0 {
+		if b.bits.ended() {
+			return io.EOF
+		}
 		return b.startStream()
 	}
 	for b.bits.read < streamHeader+1 {
@@ -248,6 +251,9 @@ func (b *blocks) decode() {
 	for i, c := range tail {
 		shifted[i] |= c >> rest
 		shifted[i+1] = c << (8 - rest)
+	}
+	if rest == 0 {
+		shifted = shifted[:len(tail)]
 	}
 	b.decoder = bzip2.NewReader(io.MultiReader(bytes.NewReader(head), bytes.NewReader(b.data[:whole]), bytes.NewReader(shifted)))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -13,10 +14,10 @@ import (
 
 // samples are contents that codecs treat differently.
 func samples() map[string][]byte {
-	random := make([]byte, 1_000_000)
+	random := make([]byte, 300_000)
 	rand.NewChaCha8([32]byte{}).Read(random)
 	var text bytes.Buffer
-	for i := range 60_000 {
+	for i := range 25_000 {
 		fmt.Fprintf(&text, "line %d of the text, which repeats itself\n", i%977*i)
 	}
 	return map[string][]byte{
@@ -25,7 +26,7 @@ func samples() map[string][]byte {
 		"a line":  []byte("one line\n"),
 		"text":    text.Bytes(),
 		"random":  random,
-		"zeros":   make([]byte, 3_000_000),
+		"zeros":   make([]byte, 1_500_000),
 		"a chunk": text.Bytes()[:writeChunk],
 	}
 }
@@ -105,8 +106,8 @@ func TestTruncated(t *testing.T) {
 		t.Run(c.Name(), func(t *testing.T) {
 			packed := compress(t, c, data)
 			first := 0
-			if c.Name() == "snappy" || c.Name() == "lz4" {
-				first = 1 // no blocks at all are an empty file, as in Hadoop
+			if slices.Contains([]string{"bzip2", "snappy", "lz4"}, c.Name()) {
+				first = 1 // nothing is an empty file, as in Hadoop
 			}
 			for n := first; n < len(packed); n++ {
 				got, err := decompress(c, bytes.NewReader(packed[:n]))

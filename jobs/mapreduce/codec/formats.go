@@ -17,7 +17,7 @@ const (
 	bzip2Memory = 4 << 20
 	// zstdWindow is the zstd tool's own bound (2^27); Hadoop writes 2 MiB.
 	zstdWindow = 128 << 20
-	zstdMemory = 2*zstdWindow + 4<<20
+	zstdMemory = zstdWindow + 8<<20
 )
 
 func openGzip(r io.Reader) (io.ReadCloser, error) {
@@ -35,7 +35,7 @@ func createDeflate(w io.Writer) (io.WriteCloser, error) { return zlib.NewWriter(
 func openBzip2(r io.Reader) (io.ReadCloser, error) {
 	return newStream("bzip2", r, func(src *source) (io.ReadCloser, error) {
 		if src.ended() {
-			return nil, io.EOF
+			return io.NopCloser(src), nil // as in Hadoop, nothing is an empty file
 		}
 		return io.NopCloser(stdbzip2.NewReader(src)), nil
 	})
