@@ -60,6 +60,14 @@ func (r *Reader) DropBOM() {
 // Next is the next record, without its end; it is valid until the next call. The
 // error is io.EOF after the last, ErrTooLong, or the stream's own.
 func (r *Reader) Next() ([]byte, error) {
+	if len(r.delim) == 0 && !r.afterCR { // most records, without more calls
+		if i := bytes.IndexByte(r.buf[r.pos:r.cr], '\n'); i >= 0 && i <= r.max {
+			from := r.pos
+			r.start = r.base + int64(from)
+			r.pos += i + 1
+			return r.buf[from : from+i], nil
+		}
+	}
 	line, err := r.next()
 	if err == nil && len(line) > r.max {
 		err = r.tooLong()
