@@ -1,9 +1,11 @@
 package planner_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"reflect"
 	"sort"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/planner"
 	"github.com/zennet/zennet/jobs/spec"
@@ -25,23 +28,59 @@ func parse(t testing.TB, name string, sets ...string) (spec.Job, fs.FS) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := os.OpenRoot(examples)
+	root, err := os.OpenRoot(examples + "/" + path.Dir(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	job, err := spec.Parse(name, data, root.FS(), sets)
+	job, err := spec.Parse(path.Base(name), data, root.FS(), sets)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if job.MapReduce != nil {
+		job.MapReduce.Found = survey(t, job, root.FS())
+	}
 	return job, root.FS()
+}
+
+// survey finds the input files of a job of kind mapreduce, all of the same age.
+func survey(t testing.TB, job spec.Job, files fs.FS) []spec.Found {
+	t.Helper()
+	config, _, err := mapreduce.Resolve(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []spec.Found
+	for _, in := range job.MapReduce.Input {
+		if info, err := fs.Stat(files, in); err == nil && info.IsDir() {
+			in += "/*"
+		}
+		names, err := fs.Glob(files, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			data, err := fs.ReadFile(files, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := spec.Found{Path: name, Size: int64(len(data)), Block: 32 << 20}
+			if config.Input.Lines > 0 {
+				if f.Cuts, err = mapreduce.Cuts(bytes.NewReader(data), config.Input.Lines, 100); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // The plans of the examples: "plan FILE set=…" prints every task, "mdp TASK" the
 // parameter files of one, "inspect FILE" what is said before it runs.
 func TestPlans(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
+		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 			var sets []string
 			name, task := d.CmdArgs[0].Key, ""
 			for _, arg := range d.CmdArgs[1:] {
@@ -66,6 +105,9 @@ func TestPlans(t *testing.T) {
 				info, err := planner.Inspect(job, files)
 				if err != nil {
 					return err.Error() + "\n"
+				}
+				if job.MapReduce != nil {
+					return strings.Join(append(info.Notes, info.Warnings...), "\n") + "\n"
 				}
 				return fmt.Sprintf("atoms %d, a segment %.1f s, all tasks %.0f s, memory %d MiB\n%s\n", info.Atoms, info.SegmentSeconds, info.TotalSeconds,
 					info.Memory>>20, strings.Join(append(info.Notes, info.Warnings...), "\n"))
@@ -96,7 +138,8 @@ func text(graph plan.Graph) string {
 		for _, word := range []struct {
 			is   bool
 			name string
-		}{{task.Publish, "publish"}, {task.Report, "report"}, {task.BestEffort, "best-effort"}} {
+		}{{task.Publish, "publish"}, {task.Report, "report"}, {task.BestEffort, "best-effort"},
+			{task.Keep, "keep"}, {task.Speculate, "speculate"}, {task.SkipBad, "skip-bad"}} {
 			if word.is {
 				fmt.Fprint(&b, ", ", word.name)
 			}
@@ -113,7 +156,21 @@ func text(graph plan.Graph) string {
 				env = append(env, fmt.Sprintf("%s=%s", name, task.Env[name]))
 			}
 		}
-		fmt.Fprintf(&b, "  env %s\n", strings.Join(env, " "))
+		if len(env) > 0 {
+			fmt.Fprintf(&b, "  env %s\n", strings.Join(env, " "))
+		}
+		for _, p := range task.Stdin {
+			fmt.Fprintf(&b, "  stdin %s %d+%d", p.File, p.Offset, p.Length)
+			for _, word := range []struct {
+				is   bool
+				name string
+			}{{p.Whole, "whole"}, {p.Lead, "lead"}, {p.Limit > 0, fmt.Sprint("limit ", p.Limit)}, {p.Codec != "", p.Codec}} {
+				if word.is {
+					fmt.Fprint(&b, ", ", word.name)
+				}
+			}
+			fmt.Fprintln(&b)
+		}
 		for _, in := range task.Inputs {
 			switch {
 			case in.Task != "":
@@ -125,6 +182,9 @@ func text(graph plan.Graph) string {
 			}
 		}
 		fmt.Fprintf(&b, "  out %s\n", strings.Join(task.Collect, " "))
+		for _, d := range task.Deliver {
+			fmt.Fprintf(&b, "  deliver %s as %s\n", d.From, d.Name)
+		}
 		if len(task.Checkpoint) > 0 {
 			fmt.Fprintf(&b, "  checkpoint %s\n", strings.Join(task.Checkpoint, " "))
 		}
@@ -135,7 +195,7 @@ func text(graph plan.Graph) string {
 // Equal jobs have equal plans: nothing in one depends on time, order of maps, or
 // the machine.
 func TestDeterministic(t *testing.T) {
-	for _, name := range []string{"fold.yaml", "array.yaml", "matrix.yaml"} {
+	for _, name := range []string{"fold.yaml", "array.yaml", "matrix.yaml", "mapreduce/wordcount.yaml", "mapreduce/join.yaml"} {
 		job, files := parse(t, name)
 		first, err := planner.Plan(job, files)
 		if err != nil {

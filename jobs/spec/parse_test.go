@@ -24,6 +24,8 @@ func folder() fstest.MapFS {
 	}
 	return fstest.MapFS{
 		"chignolin.pdb":   file("ATOM"),
+		"map.py":          file("import sys"),
+		"lib.tar.gz":      file(""),
 		"conf.gro":        file(""),
 		"topol.top":       file(""),
 		"run.mdp":         file(""),
@@ -67,6 +69,8 @@ func TestParse(t *testing.T) {
 					}
 					input += "\n" + line
 				}
+			case "mapreduce": // the keys that every mapreduce job needs; lines that are indented stand in the section
+				input = "version: 1\nkind: mapreduce\ninput: hdfs://nn:8020/in\noutput: hdfs://nn:8020/out\n" + d.Input
 			default:
 				t.Fatalf("unknown command %s", d.Cmd)
 			}
@@ -276,6 +280,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(data, "slots=2")
 	}
 	f.Add([]byte("version: 1\nkind: container\ncommand: x\nenv: {<<: *a}"), "a.b=[1,{c: d}]")
+	f.Add([]byte("version: 1\nkind: mapreduce\ninput: ['hdfs://nn/{a,b}/*,scene', 'file:/x']\noutput: out\nmapreduce:\n  mapper: python3 map.py\n"+
+		"  files: ['map.py#m', scene]\n  archives: lib.tar.gz#lib\n  reducers: 3\n  split: 64M\n  conf: {mapreduce.job.maps: 7}\n  env: {A: b}\n"+
+		"  hdfs: {user: u, conf: /etc/hadoop, principal: p, keytab: k}"), "mapreduce.conf.a.b=c")
 	f.Add([]byte("a: &a [*a]"), "=")
 	f.Add([]byte("? [a]\n: b\n"), "env.A=1")
 	files := folder()
@@ -296,6 +303,9 @@ func FuzzParse(f *testing.F) {
 			if there != (kind == job.Kind) {
 				t.Fatalf("kind %s with section %s: %v", job.Kind, kind, there)
 			}
+		}
+		if m := job.MapReduce; m != nil && (len(m.Input) == 0 || m.Output == "" || m.Reducers < spec.NotGiven || m.Reducers > spec.MaxReducers) {
+			t.Fatalf("not complete: %+v", m)
 		}
 		if job.Slots < 1 || job.Budget == 0 {
 			t.Fatalf("not complete: %+v", job)
