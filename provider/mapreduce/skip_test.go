@@ -16,16 +16,13 @@ import (
 )
 
 const brittle = `
-import sys
-for line in sys.stdin:
-    sys.stderr.write("reporter:counter:test,lines,1\n")
-    if "bad" in line:
-        sys.exit(9)
-    sys.stdout.write(line)
+{ print "reporter:counter:test,lines,1" > "/dev/stderr" }
+/bad/ { exit 9 }
+{ print }
 `
 
 func skipping(mapper, reducer string, lines []string, most int) *job {
-	j := &job{Options: streamed(mapper, reducer), inputs: []string{strings.Join(lines, "\n")}, files: map[string]string{"brittle.py": brittle},
+	j := &job{Options: streamed(mapper, reducer), inputs: []string{strings.Join(lines, "\n")}, files: map[string]string{"brittle.awk": brittle},
 		env: []string{plan.EnvSkip + "=1"}}
 	j.change = func(task *mapreduce.Task) { task.SkipBad = most }
 	return j
@@ -48,11 +45,11 @@ func TestSkip(t *testing.T) {
 		file    string // of skipped records
 		counter string
 	}{
-		"none":          {nil, 3, false, "python3 brittle.py", "cat", 0, "", mapreduce.MapSkippedRecords},
-		"one":           {[]int{37}, 3, false, "python3 brittle.py", "cat", 1, "map-00000", mapreduce.MapSkippedRecords},
-		"three":         {[]int{0, 37, 99}, 3, false, "python3 brittle.py", "cat", 3, "map-00000", mapreduce.MapSkippedRecords},
-		"four of three": {[]int{0, 37, 38, 99}, 3, true, "python3 brittle.py", "cat", 0, "", ""},
-		"groups":        {[]int{36, 37, 98}, 2, false, "cat", "python3 brittle.py", 2, "reduce-00000", mapreduce.ReduceSkippedGroups},
+		"none":          {nil, 3, false, "awk -f brittle.awk", "cat", 0, "", mapreduce.MapSkippedRecords},
+		"one":           {[]int{37}, 3, false, "awk -f brittle.awk", "cat", 1, "map-00000", mapreduce.MapSkippedRecords},
+		"three":         {[]int{0, 37, 99}, 3, false, "awk -f brittle.awk", "cat", 3, "map-00000", mapreduce.MapSkippedRecords},
+		"four of three": {[]int{0, 37, 38, 99}, 3, true, "awk -f brittle.awk", "cat", 0, "", ""},
+		"groups":        {[]int{36, 37, 98}, 2, false, "cat", "awk -f brittle.awk", 2, "reduce-00000", mapreduce.ReduceSkippedGroups},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := append([]string{}, lines...)
