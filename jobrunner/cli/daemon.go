@@ -27,7 +27,7 @@ import (
 type daemonFlags struct {
 	devnet, publish, provide bool
 	home, ledger, genesis    string
-	listen                   []string
+	listen, meet             []string
 	cpu                      float64
 	memory, disk, price      string
 	interval, grace          time.Duration
@@ -69,6 +69,7 @@ the state folder's disk is full or broken (started again, it goes on), 1 otherwi
 	fl.StringVar(&f.ledger, "ledger", "", "URL of a ledger node, such as http://127.0.0.1:26657")
 	fl.StringVar(&f.genesis, "genesis", "", "the ledger's genesis file")
 	fl.StringSliceVar(&f.listen, "listen", []string{"/ip4/127.0.0.1/tcp/0"}, "multiaddrs where providers reach this publisher")
+	fl.StringSliceVar(&f.meet, "meet", []string{"/ip4/127.0.0.1/tcp/0"}, "multiaddrs where other providers reach this one for what its tasks left")
 	fl.Float64Var(&f.cpu, "cpu", 0, "cores to sell (default: all)")
 	fl.StringVar(&f.memory, "memory", "", "memory to sell, such as 8G (default: 80% of the machine's)")
 	fl.StringVar(&f.disk, "disk", "", "scratch disk to sell, such as 100G (default: half of what is free)")
@@ -255,7 +256,7 @@ func (f daemonFlags) startProvider(ctx context.Context, h home.Home, genesis cha
 	if err != nil {
 		return nil, err
 	}
-	return daemon.StartProvider(ctx, daemon.ProviderConfig{Dir: filepath.Join(h.Dir, "provider"), Key: key, RPC: f.ledger,
+	return daemon.StartProvider(ctx, daemon.ProviderConfig{Dir: filepath.Join(h.Dir, "provider"), Key: key, Listen: f.meet, RPC: f.ledger,
 		Genesis: genesis, Capacity: capacity, Price: price, Log: log})
 }
 

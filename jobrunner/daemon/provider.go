@@ -35,6 +35,7 @@ type ProviderConfig struct {
 	BenchDir string // where the machine's benchmarks are kept; "" = Dir
 	Capacity agent.Capacity
 	Price    types.Amount // asked for a core hour; 0 = DefaultPrice
+	Listen   []string     // multiaddrs where other providers reach it; none: what tasks leave goes through the publisher
 	// Image gives the root file system of an image name; nil knows "host" only.
 	Image func(name string) (string, bool)
 	Log   *slog.Logger
@@ -90,7 +91,7 @@ func StartProvider(ctx context.Context, cfg ProviderConfig) (p *Provider, err er
 	if p.ledger, err = client.Open(ctx, client.Config{RPC: cfg.RPC, Genesis: cfg.Genesis, Home: filepath.Join(cfg.Dir, "light"), Log: cfg.Log}); err != nil {
 		return p, fmt.Errorf("ledger: %w", err)
 	}
-	if p.host, err = peer.New(cfg.Key, nil); err != nil {
+	if p.host, err = peer.New(cfg.Key, cfg.Listen); err != nil {
 		return p, fmt.Errorf("peer network: %w", err)
 	}
 	params := contract.DefaultParams()

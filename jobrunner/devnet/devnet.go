@@ -124,7 +124,7 @@ func (n *Network) startProviders(ctx context.Context, dir string, keys []types.P
 	}
 	n.cfg.Progress(fmt.Sprintf("starting %d providers (each measures its machine the first time)", Providers))
 	for i, key := range keys {
-		p, err := daemon.StartProvider(ctx, daemon.ProviderConfig{Dir: providerDir(dir, i), Key: key, RPC: n.node.RPC(), Genesis: genesis,
+		p, err := daemon.StartProvider(ctx, daemon.ProviderConfig{Dir: providerDir(dir, i), Key: key, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, RPC: n.node.RPC(), Genesis: genesis,
 			BenchDir: benchDir, Capacity: capacity, Image: ownImage, Log: n.cfg.Log})
 		if err != nil {
 			return fmt.Errorf("provider %d: %w", i+1, err)

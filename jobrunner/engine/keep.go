@@ -28,8 +28,9 @@ const keepLeast = 1 << 20
 
 // Puller is a lease whose provider can take files from another lease's provider.
 type Puller interface {
-	// Pull lets the provider fetch what ended tasks left in the container of from.
-	Pull(ctx context.Context, from Lease, files []PullFile) error
+	// Pull lets the provider fetch what ended tasks left in the container of another
+	// lease, which provider from has.
+	Pull(ctx context.Context, from types.Address, contract types.Hash, files []PullFile) error
 }
 
 // PullFile is a file that an ended task of a worker left.
@@ -267,5 +268,5 @@ func (s *slot) pull(ctx context.Context, from *slot, files []PullFile) error {
 	if !ok {
 		return errNoPull
 	}
-	return p.Pull(ctx, from.lease, files)
+	return p.Pull(ctx, from.lease.Provider(), from.lease.ID(), files)
 }

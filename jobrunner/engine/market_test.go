@@ -308,14 +308,23 @@ func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(typ
 
 // Pull copies what tasks left from one worker into the other's blob store, as
 // agents do.
-func (l *fakeLease) Pull(ctx context.Context, from Lease, files []PullFile) error {
+func (l *fakeLease) Pull(ctx context.Context, _ types.Address, contract types.Hash, files []PullFile) error {
 	if l.market.pull == nil {
 		return errors.New("no provider reaches another")
 	}
 	if err := l.market.pull(files); err != nil {
 		return err
 	}
-	return client.FetchFiles(ctx, from.(*fakeLease).Worker, files, func(h types.Hash, data []byte) error {
+	var from *fakeLease
+	for _, other := range l.market.live() {
+		if other.ID() == contract {
+			from = other
+		}
+	}
+	if from == nil {
+		return errors.New("no such lease")
+	}
+	return client.FetchFiles(ctx, from.Worker, files, func(h types.Hash, data []byte) error {
 		got, err := l.blobs.Put(data)
 		if err == nil && got != h {
 			err = fmt.Errorf("chunk %s came as %s", h, got)

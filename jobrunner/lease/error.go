@@ -15,6 +15,8 @@ const (
 	ErrEnded ErrorKind = "lease has ended"
 	// ErrLost says that the provider was declared lost (PROTOCOL.md 1.11).
 	ErrLost ErrorKind = "provider lost"
+	// ErrPull says that a provider could not take files from another one's container.
+	ErrPull ErrorKind = "not pulled"
 	// ErrClosed says that the market is closed.
 	ErrClosed ErrorKind = "market is closed"
 )

@@ -51,6 +51,7 @@ type Agent struct {
 	leases     map[*lease]LeaseStatus
 	byContract map[types.Hash]*lease
 	serving    map[*lease]*service
+	strangers  chan struct{}                   // the same for those that have no lease
 	unknown    map[types.Address]chan struct{} // by publisher: a token for each stream that has not said what it is
 }
 
@@ -88,11 +89,13 @@ func New(cfg Config) (*Agent, error) {
 		leases:     map[*lease]LeaseStatus{},
 		byContract: map[types.Hash]*lease{},
 		serving:    map[*lease]*service{},
+		strangers:  make(chan struct{}, maxUnknown),
 		unknown:    map[types.Address]chan struct{}{},
 	}
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 	cfg.Host.SetStreamHandler(peer.WorkerProtocol, a.handler(a.worker))
 	cfg.Host.SetStreamHandler(peer.BlobProtocol, a.handler(a.intake))
+	cfg.Host.SetStreamHandler(peer.PullProtocol, a.handler(a.pull))
 	return a, nil
 }
 
@@ -154,6 +157,7 @@ func (a *Agent) Close() error {
 	a.once.Do(func() {
 		a.cfg.Host.RemoveStreamHandler(peer.WorkerProtocol)
 		a.cfg.Host.RemoveStreamHandler(peer.BlobProtocol)
+		a.cfg.Host.RemoveStreamHandler(peer.PullProtocol)
 		a.mu.Lock()
 		a.leaving = "closed"
 		a.cancel(errClosed)
@@ -230,9 +234,10 @@ func (a *Agent) serve(l *lease, s *service) {
 	}
 }
 
-// tokens are those for a publisher's streams that have not said what they are.
-// One that has no lease, nor talks about one, has none.
-func (a *Agent) tokens(publisher types.Address) (chan struct{}, error) {
+// tokens are those for the streams of one who has not said what they are: a
+// publisher with a lease, or talks about one, has its own; all others, who may be
+// providers with a ticket, share some.
+func (a *Agent) tokens(publisher types.Address) chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for l := range a.leases {
@@ -240,10 +245,10 @@ func (a *Agent) tokens(publisher types.Address) (chan struct{}, error) {
 			if a.unknown[publisher] == nil {
 				a.unknown[publisher] = make(chan struct{}, maxUnknown)
 			}
-			return a.unknown[publisher], nil
+			return a.unknown[publisher]
 		}
 	}
-	return nil, fmt.Errorf("%w: %s has no lease", ErrRefused, publisher.Short())
+	return a.strangers
 }
 
 // service is the service of a publisher's lease.

@@ -39,6 +39,7 @@ type world struct {
 	dir    string
 	key    types.PrivateKey
 	change func(*Config)
+	listen []string // where the agent's host listens
 
 	agent *Agent
 	host  host.Host
@@ -49,21 +50,27 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), key: newKey(t, 1), rt: newTestRuntime(t),
 		ledger: newTestLedger(t, newKey(t, 1).Address(), newKey(t, 2).Address(), newKey(t, 3).Address())}
+	w.begin(change)
+	return w
+}
+
+// begin starts the world's first agent.
+func (w *world) begin(change []func(*Config)) {
+	w.t.Helper()
 	w.change = func(c *Config) {
 		for _, f := range change {
 			f(c)
 		}
 	}
 	w.start()
-	t.Cleanup(func() { w.stop(false) })
-	return w
+	w.t.Cleanup(func() { w.stop(false) })
 }
 
 // start starts an agent on the folder.
 func (w *world) start() {
 	w.t.Helper()
 	var err error
-	if w.host, err = peer.New(w.key, nil); err != nil {
+	if w.host, err = peer.New(w.key, w.listen); err != nil {
 		w.t.Fatal(err)
 	}
 	level := slog.LevelWarn

@@ -23,8 +23,9 @@ type testRuntime struct {
 	mu      sync.Mutex
 	boxes   map[string]*testBox
 	started int
-	failing error // of Start
-	stuck   bool  // Freeze fails
+	failing error          // of Start
+	stuck   bool           // Freeze fails
+	worker  func(net.Conn) // answers a connection to a worker; nil: it comes back as it went
 }
 
 type testBox struct {
@@ -101,6 +102,10 @@ func (r *testRuntime) Start(ctx context.Context, s runtime.Spec) error {
 			}
 			go func() {
 				defer c.Close()
+				if r.worker != nil {
+					r.worker(c)
+					return
+				}
 				io.Copy(c, c)
 			}()
 		}

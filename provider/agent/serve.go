@@ -33,16 +33,23 @@ func (a *Agent) take(s network.Stream, serve func(*service, network.Stream, io.R
 		if err != nil {
 			return err
 		}
-		tokens, err := a.tokens(who)
-		if err != nil {
-			return err
-		}
+		tokens := a.tokens(who)
 		r := bufio.NewReaderSize(s, 4<<10)
 		header, err := a.introduction(s, r, tokens)
 		if err != nil {
 			return err
 		}
-		sv, err := a.service(header.Contract, who)
+		in := io.Reader(r)
+		var sv *service
+		if header.Ticket == nil {
+			sv, err = a.service(header.Contract, who)
+		} else if sv, err = a.guest(header, who); err == nil {
+			if s.Protocol() != peer.WorkerProtocol {
+				err = fmt.Errorf("%w: a ticket on a stream of %s", ErrRefused, s.Protocol())
+			} else {
+				in, err = fetchOnly(s, r)
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -51,7 +58,7 @@ func (a *Agent) take(s network.Stream, serve func(*service, network.Stream, io.R
 			return err
 		}
 		defer done()
-		return serve(sv, s, r)
+		return serve(sv, s, in)
 	}()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.log.Debug("stream ended", "protocol", s.Protocol(), "err", err)

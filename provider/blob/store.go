@@ -210,6 +210,9 @@ func (s *Store) Put(data []byte) (types.Hash, error) {
 	return h, s.put(h, data)
 }
 
+// Keep stores data under its hash, which the caller has verified.
+func (s *Store) Keep(h types.Hash, data []byte) error { return s.put(h, data) }
+
 // put keeps data, whose hash was computed.
 func (s *Store) put(h types.Hash, data []byte) error {
 	if len(data) > protocol.MaxManifest {

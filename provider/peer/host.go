@@ -23,12 +23,14 @@ import (
 )
 
 // The protocols of a lease. LeaseProtocol is opened by the provider, who dials,
-// and carries the control messages; the other two are opened by the publisher
-// over that same connection and begin with a protocol.StreamHeader.
+// and carries the control messages; the others are opened by the publisher
+// over that same connection and begin with a protocol.StreamHeader. A provider
+// opens WorkerProtocol with another one, where the publisher has it pull files.
 const (
 	LeaseProtocol  protocol.ID = "/zennet/lease/1"
 	WorkerProtocol protocol.ID = "/zennet/worker/1"
 	BlobProtocol   protocol.ID = "/zennet/blob/1"
+	PullProtocol   protocol.ID = "/zennet/pull/1"
 )
 
 // DialTimeout bounds one dial with its handshake, and OpenTimeout the opening of

@@ -36,6 +36,8 @@ var kinds = []struct {
 	{14, &Resume{}, 32 << 10},
 	{15, &Drop{}, 4 << 10},
 	{16, &StreamHeader{}, 1 << 10},
+	{17, &Pull{}, MaxPull},
+	{18, &Pulled{}, 4 << 10},
 
 	{32, &WorkerHello{}, 1 << 10},
 	{33, &Greeting{}, 16 << 20},
@@ -63,9 +65,11 @@ var kinds = []struct {
 const MaxManifest = 16 << 20
 
 // StreamHeader is the first frame of every stream that the publisher opens for a
-// lease (worker and blob streams): which lease it belongs to.
+// lease (worker, blob and pull streams): which lease it belongs to. Another
+// provider may open a worker stream with a Ticket of the publisher.
 type StreamHeader struct {
 	Contract types.Hash `cbor:"1,keyasint"`
+	Ticket   *Ticket    `cbor:"2,keyasint,omitempty"`
 }
 
 var (

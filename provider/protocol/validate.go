@@ -260,5 +260,8 @@ func (m *Resume) Validate() error {
 func (m *StreamHeader) Validate() error {
 	p := &problems{}
 	p.hash("contract", m.Contract)
+	if m.Ticket != nil {
+		p.nested("ticket", m.Ticket.Validate())
+	}
 	return p.err
 }
