@@ -22,10 +22,12 @@ type SubmitRequest struct {
 
 // SubmitReply says what became of a submission: State is "new", "running"
 // (attached), "resumed" or "done". Replaces is the job whose results the folder
-// held; they are replaced.
+// held; they are replaced. Output is the folder that its tasks deliver into, a URL or
+// an absolute path; "" where none do.
 type SubmitReply struct {
 	ID       string `json:"id"`
 	State    string `json:"state"`
+	Output   string `json:"output,omitempty"`
 	Replaces string `json:"replaces,omitempty"`
 }
 

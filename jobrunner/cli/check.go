@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/zennet/zennet/jobrunner/data"
+	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/planner"
 	"github.com/zennet/zennet/jobs/spec"
@@ -25,12 +29,12 @@ func validateCmd(e env) *cobra.Command {
 		Short:   "Check a job file; every error with its line",
 		Example: "  zennet-job validate fold.yaml\n  zennet-job validate - < fold.yaml",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := readJobFile(e, args[0])
 			if err != nil {
 				return err
 			}
-			_, graph, _, err := planFile(file, sets)
+			_, graph, _, err := planFile(cmd.Context(), file, sets)
 			if err != nil {
 				return err
 			}
@@ -42,10 +46,14 @@ func validateCmd(e env) *cobra.Command {
 	return cmd
 }
 
-// planFile reads, validates and plans a job file.
-func planFile(file jobFile, sets []string) (spec.Job, plan.Graph, planner.Info, error) {
+// planFile reads, validates and plans a job file; what it names in file systems is
+// looked for.
+func planFile(ctx context.Context, file jobFile, sets []string) (spec.Job, plan.Graph, planner.Info, error) {
 	job, err := file.parse(sets)
 	if err != nil {
+		return job, plan.Graph{}, planner.Info{}, err
+	}
+	if job, err = survey(ctx, job, file.dir); err != nil {
 		return job, plan.Graph{}, planner.Info{}, err
 	}
 	root, err := os.OpenRoot(file.dir)
@@ -64,6 +72,34 @@ func planFile(file jobFile, sets []string) (spec.Job, plan.Graph, planner.Info, 
 	return job, graph, info, nil
 }
 
+// surveyPatience is how long a file system that does not answer keeps somebody
+// waiting.
+const surveyPatience = 10 * time.Second
+
+// survey looks for a job's input and for what is in its output's way. An output
+// that a job of this home made may be this job's own: whether it is, its host knows.
+func survey(ctx context.Context, job spec.Job, dir string) (spec.Job, error) {
+	job, folder, exists, err := data.Prepare(ctx, job, dir, data.Options{Patience: surveyPatience})
+	if err != nil {
+		return job, exit{exitUsage, err}
+	}
+	if exists && !madeHere(data.URL(job.MapReduce.Output, dir), folder) {
+		return job, exit{exitUsage, data.Occupied(job)}
+	}
+	return job, nil
+}
+
+// madeHere says that a job of this home made the folder.
+func madeHere(url string, folder uint64) bool {
+	j, err := readJournal()
+	if err != nil {
+		return false
+	}
+	defer j.Close()
+	made, err := j.Made(url, folder)
+	return err == nil && made
+}
+
 // planView is `plan --json`.
 type planView struct {
 	Name           string       `json:"name"`
@@ -76,8 +112,18 @@ type planView struct {
 	SegmentSeconds float64      `json:"segment_s,omitempty"`
 	TotalSeconds   float64      `json:"total_s,omitempty"`
 	MemoryBytes    uint64       `json:"memory_bytes,omitempty"`
+	Input          *planInput   `json:"input,omitempty"`
+	Output         string       `json:"output,omitempty"` // the folder that its tasks deliver into
 	Notes          []string     `json:"notes,omitempty"`
 	Warnings       []string     `json:"warnings,omitempty"`
+}
+
+// planInput is what a job of kind mapreduce reads, and by how many tasks.
+type planInput struct {
+	Files    int   `json:"files"`
+	Bytes    int64 `json:"bytes"`
+	Maps     int   `json:"maps"`
+	Reducers int   `json:"reducers"`
 }
 
 type planTask struct {
@@ -95,12 +141,12 @@ func planCmd(e env) *cobra.Command {
 		Short:   "Show a job's tasks, slots and the bound on its cost; runs nothing",
 		Example: "  zennet-job plan fold.yaml\n  zennet-job plan fold.yaml --set gromacs.length=1ns --json",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := readJobFile(e, args[0])
 			if err != nil {
 				return err
 			}
-			job, graph, info, err := planFile(file, sets)
+			job, graph, info, err := planFile(cmd.Context(), file, sets)
 			if err != nil {
 				return err
 			}
@@ -122,6 +168,18 @@ func newPlanView(job spec.Job, graph plan.Graph, info planner.Info) planView {
 		TotalSeconds: info.TotalSeconds, MemoryBytes: info.Memory, Notes: info.Notes, Warnings: info.Warnings}
 	for _, t := range graph.Tasks {
 		v.Tasks = append(v.Tasks, planTask{t.Name, t.Stage, t.Needs(), t.ExpectSeconds})
+	}
+	if job.MapReduce != nil {
+		v.Input = &planInput{Files: len(job.MapReduce.Found), Reducers: job.MapReduce.Reducers}
+		for _, f := range job.MapReduce.Found {
+			v.Input.Bytes += f.Size
+		}
+		for _, t := range graph.Tasks {
+			if t.Stage == mapreduce.KindMap {
+				v.Input.Maps++
+			}
+		}
+		v.Output = job.MapReduce.Output
 	}
 	return v
 }
@@ -158,6 +216,9 @@ func printPlan(e env, v planView) error {
 	if v.TotalSeconds > 0 {
 		fmt.Fprintf(e.out, "all tasks: about %s of work, about %s in %s\n", seconds(v.TotalSeconds),
 			seconds(v.TotalSeconds/float64(max(1, v.Slots))), count(v.Slots, "container"))
+	}
+	if v.Output != "" {
+		fmt.Fprintf(e.out, "output: %s, there as a whole when all is done\n", v.Output)
 	}
 	fmt.Fprintf(e.out, "cost: at most %s (the budget), ledger fees included\n", v.BudgetNXEN)
 	if v.MaxRateNXEN > 0 && v.TotalSeconds > 0 {

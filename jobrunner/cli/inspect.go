@@ -114,6 +114,9 @@ func printStatus(out io.Writer, s journal.Status) error {
 	if s.Message != "" {
 		fmt.Fprintln(out, s.Message)
 	}
+	if s.Output != "" {
+		fmt.Fprintf(out, "output: %s\n", s.Output)
+	}
 	fmt.Fprintf(out, "results: %s\n", s.Outputs)
 	if len(s.Slots) > 0 {
 		fmt.Fprintln(out)

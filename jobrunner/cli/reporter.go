@@ -72,7 +72,7 @@ func (r *reporter) note(text string) {
 func (r *reporter) job(rep api.SubmitReply) {
 	if r.json {
 		r.mu.Lock()
-		writeEvent(r.env.out, event{Event: "job", ID: rep.ID, State: rep.State})
+		writeEvent(r.env.out, event{Event: "job", ID: rep.ID, State: rep.State, Output: rep.Output})
 		r.mu.Unlock()
 		return
 	}
@@ -80,6 +80,9 @@ func (r *reporter) job(rep api.SubmitReply) {
 	switch rep.State {
 	case "done":
 		r.note("this job is done already (--again runs it again)")
+		if rep.Output != "" {
+			r.note("its output is " + rep.Output)
+		}
 	case "running":
 		r.note("this job runs already: attached to it")
 	case "resumed":
@@ -198,7 +201,7 @@ func (r *reporter) end(s journal.Status) {
 	defer r.mu.Unlock()
 	if r.json {
 		spent := uint64(s.SpentNXEN)
-		writeEvent(r.env.out, event{Event: "end", ID: s.ID, State: string(s.State), Spent: &spent, Out: s.Outputs, Text: s.Message})
+		writeEvent(r.env.out, event{Event: "end", ID: s.ID, State: string(s.State), Spent: &spent, Out: s.Outputs, Output: made(s), Text: s.Message})
 		return
 	}
 	took := time.Since(s.Since)
@@ -210,12 +213,23 @@ func (r *reporter) end(s journal.Status) {
 	if s.Message != "" {
 		r.line("         " + s.Message)
 	}
+	if at := made(s); at != "" {
+		r.line("         output: " + at)
+	}
 	if s.Tasks.Done > 0 {
 		r.line("         results: " + s.Outputs)
 	}
 	if s.State == journal.JobFailed {
 		r.line("         why: zennet-job explain " + s.ID)
 	}
+}
+
+// made is the folder that a job's tasks delivered into, once it is there.
+func made(s journal.Status) string {
+	if s.State != journal.JobDone {
+		return ""
+	}
+	return s.Output
 }
 
 // close ends the bar; lines go to stderr from then on.

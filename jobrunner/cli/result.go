@@ -21,6 +21,12 @@ import (
 // maxResultRows bounds the files that result lists for people.
 const maxResultRows = 200
 
+// Files of a report that result shows.
+const (
+	countersFile = "counters.md"
+	summaryFile  = "mapreduce.json"
+)
+
 func resultCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -35,7 +41,7 @@ func resultCmd(e env) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: {id, state, outputs, files: [{path, size}]}")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: {id, state, outputs, files: [{path, size}]}; of kind mapreduce also {output, report: {counters, phases, …}}")
 	return cmd
 }
 
@@ -66,8 +72,10 @@ func printResult(e env, s journal.Status, asJSON bool) error {
 			ID      string           `json:"id"`
 			State   journal.JobState `json:"state"`
 			Outputs string           `json:"outputs"`
+			Output  string           `json:"output,omitempty"` // the folder that its tasks delivered into
 			Files   []resultFile     `json:"files"`
-		}{s.ID, s.State, s.Outputs, files})
+			Report  json.RawMessage  `json:"report,omitempty"` // mapreduce.json
+		}{s.ID, s.State, s.Outputs, made(s), files, summary(s.Outputs)})
 	}
 	fmt.Fprintln(e.out, s.Outputs)
 	for i, f := range files {
@@ -77,10 +85,25 @@ func printResult(e env, s journal.Status, asJSON bool) error {
 		}
 		fmt.Fprintf(e.out, "  %10d  %s\n", f.Size, f.Path)
 	}
+	if at := made(s); at != "" {
+		fmt.Fprintf(e.out, "\noutput: %s\n", at)
+	}
+	if table, err := os.ReadFile(filepath.Join(s.Outputs, "report", countersFile)); err == nil {
+		fmt.Fprintf(e.out, "\n%s", table)
+	}
 	if len(files) == 0 {
 		e.say("no results yet: the job is %s", s.State)
 	}
 	return nil
+}
+
+// summary is the report of a job of kind mapreduce, nil where there is none.
+func summary(outputs string) json.RawMessage {
+	text, err := os.ReadFile(filepath.Join(outputs, "report", summaryFile))
+	if err != nil || !json.Valid(text) {
+		return nil
+	}
+	return text
 }
 
 func logsCmd(e env) *cobra.Command {

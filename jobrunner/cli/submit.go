@@ -113,7 +113,7 @@ func submit(ctx context.Context, e env, arg string, f submitFlags) error {
 		sets = append(sets, "budget="+f.budget)
 	}
 	// All that can be refused is refused before a network is started for it.
-	if _, _, _, err := planFile(file, sets); err != nil {
+	if _, _, _, err := planFile(ctx, file, sets); err != nil {
 		return err
 	}
 	req := api.SubmitRequest{Name: file.name, Text: file.text, Dir: file.dir, Set: sets, Again: f.again}
@@ -184,6 +184,8 @@ type event struct {
 	Text  string          `json:"text,omitempty"`
 	Spent *uint64         `json:"spent_nxen,omitempty"`
 	Out   string          `json:"outputs,omitempty"`
+	// Output is the folder that the job's tasks deliver into; in end it is there.
+	Output string `json:"output,omitempty"`
 	Job   *journal.Status `json:"status,omitempty"`
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 
 	"github.com/zennet/zennet/jobrunner/api"
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/engine"
 	"github.com/zennet/zennet/jobrunner/home"
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -84,7 +85,7 @@ func StartPublisher(ctx context.Context, cfg PublisherConfig) (p *Publisher, err
 		return p, err
 	}
 	if p.engine, err = engine.New(engine.Config{Journal: p.journal, Market: engine.Direct(p.market), Blobs: p.blobs,
-		Log: cfg.Log}); err != nil {
+		Data: openData, Log: cfg.Log}); err != nil {
 		return p, err
 	}
 	if err = p.engine.Recover(ctx); err != nil {
@@ -170,6 +171,19 @@ func (p *Publisher) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// surveyPatience is how long a file system that does not answer keeps somebody
+// waiting who submits a job.
+const surveyPatience = 10 * time.Second
+
+// openData is the engine's way to the data of jobs.
+func openData(job spec.Job, dir, id string) (engine.Source, engine.Output, error) {
+	d, err := data.Open(job, dir, data.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, d.Output(id), nil
+}
+
 // Submit is api.Service.
 func (p *Publisher) Submit(ctx context.Context, r api.SubmitRequest) (api.SubmitReply, error) {
 	if !filepath.IsAbs(r.Dir) || r.Outputs != "" && !filepath.IsAbs(r.Outputs) {
@@ -187,8 +201,12 @@ func (p *Publisher) Submit(ctx context.Context, r api.SubmitRequest) (api.Submit
 	if r.Outputs != "" {
 		job.Outputs = r.Outputs
 	}
+	// Whether an output that is there already is in the way, the engine knows.
+	if job, _, _, err = data.Prepare(ctx, job, r.Dir, data.Options{Patience: surveyPatience}); err != nil {
+		return api.SubmitReply{}, api.Problem{Kind: api.ErrSpec, Message: err.Error()}
+	}
 	done, err := p.engine.Submit(ctx, engine.Submission{Job: job, Dir: r.Dir, Source: r.Text, Again: r.Again})
-	return api.SubmitReply{ID: done.ID, State: string(done.State), Replaces: done.Replaces}, mapped(err)
+	return api.SubmitReply{ID: done.ID, State: string(done.State), Output: done.Output, Replaces: done.Replaces}, mapped(err)
 }
 
 // Cancel is api.Service.

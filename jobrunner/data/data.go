@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobrunner/files/hdfs"
 	"github.com/zennet/zennet/jobrunner/files/local"
 	"github.com/zennet/zennet/jobs/spec"
 )
@@ -50,6 +52,28 @@ func Open(job spec.Job, dir string, o Options) (*Data, error) {
 		d.options.Connect = d.connect
 	}
 	return d, nil
+}
+
+// Prepare looks for the input of a job of kind mapreduce and for what is in its
+// output's way, before it is planned: the job with its files found, and the number
+// of the folder that is there already, if one is. Other jobs are left as they are.
+// Errors name the job file's line; nothing was spent.
+func Prepare(ctx context.Context, job spec.Job, dir string, o Options) (out spec.Job, existing uint64, exists bool, err error) {
+	if job.MapReduce == nil {
+		return job, 0, false, nil
+	}
+	d, err := Open(job, dir, o)
+	if err != nil {
+		return job, 0, false, err
+	}
+	defer d.Close()
+	section := *job.MapReduce
+	job.MapReduce = &section
+	if section.Found, err = d.Survey(ctx); err != nil {
+		return job, 0, false, err
+	}
+	existing, exists, err = d.Output("").Exists(ctx)
+	return job, existing, exists, err
 }
 
 // system gives the file system of a place; it is kept for the next time.
@@ -105,6 +129,21 @@ func (d *Data) Close() error {
 	return errors.Join(errs...)
 }
 
-func (d *Data) connect(_ context.Context, scheme, _ string) (files.System, error) {
-	return nil, fmt.Errorf("%w: %s: is not spoken here", ErrPlace, scheme)
+// connect opens an HDFS by the job's settings; paths among them are relative to the
+// job file's folder.
+func (d *Data) connect(_ context.Context, scheme, authority string) (files.System, error) {
+	if scheme != "hdfs" {
+		return nil, fmt.Errorf("%w: %s: is not spoken here", ErrPlace, scheme)
+	}
+	h := d.job.MapReduce.HDFS
+	return hdfs.Open(hdfs.Config{Authority: authority, Conf: d.beside(h.Conf), User: h.User, Principal: h.Principal, Keytab: d.beside(h.Keytab),
+		Patience: d.options.Patience})
+}
+
+// beside is a path of the job file's: relative to its folder.
+func (d *Data) beside(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(d.dir, path)
 }

@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/zennet/zennet/jobrunner/files"
 	"github.com/zennet/zennet/jobs/spec"
@@ -23,6 +24,14 @@ const (
 	// ErrPart says that a part does not fit its file.
 	ErrPart ErrorKind = "not a part of the file"
 )
+
+// ErrInTheWay says that the output is there already; it is an fs.ErrExist.
+var ErrInTheWay = fmt.Errorf("%w already; an output is never overwritten: remove it or name another", fs.ErrExist)
+
+// Occupied is the refusal of a job whose output is there already.
+func Occupied(job spec.Job) error {
+	return refuse(job, "output", job.MapReduce.Output, ErrInTheWay)
+}
 
 // refuse puts what is wrong with a place under the job file's key that names it.
 func refuse(job spec.Job, key, place string, err error) error {

@@ -98,7 +98,7 @@ func (o *Output) begin(ctx context.Context) (Staging, error) {
 	case err != nil:
 		return Staging{}, err
 	case there:
-		return Staging{}, fmt.Errorf("%w already; an output is never overwritten: remove it or name another", fs.ErrExist)
+		return Staging{}, ErrInTheWay
 	}
 	above := path.Dir(at)
 	for {

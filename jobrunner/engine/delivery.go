@@ -67,7 +67,7 @@ func (l lasting) Unwrap() error { return l.error }
 
 func lasts(err error) bool {
 	var own lasting
-	for _, kind := range []error{fs.ErrExist, fs.ErrPermission, files.ErrUnsupported, files.ErrConfig, files.ErrPath, data.ErrPlace} {
+	for _, kind := range []error{fs.ErrExist, fs.ErrPermission, fs.ErrInvalid, files.ErrUnsupported, files.ErrConfig, files.ErrPath, data.ErrPlace} {
 		if errors.Is(err, kind) {
 			return true
 		}
