@@ -23,7 +23,7 @@ var pure = []string{
 	"ledger/types", "ledger/chain", "ledger/channel",
 	"pricing",
 	"jobs/plan", "jobs/spec", "jobs/container", "jobs/gromacs", "jobs/mapreduce", "jobs/planner",
-	"jobs/mapreduce/streaming",
+	"jobs/mapreduce/streaming", "jobs/mapreduce/commandline",
 	"jobs/mapreduce/record", "jobs/mapreduce/codec",
 	"provider/protocol", "provider/contract",
 	"jobrunner/schedule",

@@ -34,7 +34,7 @@ type TaskEnv struct {
 // Environment is what a mapper, combiner or reducer finds in its environment,
 // NAME=value, beside what every program needs (PATH…): the job's properties with
 // everything that is no letter or digit as _, what Hadoop tells of the task under new
-// and old names, -cmdenv, and TMPDIR. Sorted; every name once.
+// and old names, Config.Env, PWD and TMPDIR. Sorted; every name once.
 func Environment(c Config, t TaskEnv) []string {
 	properties := map[string]string{}
 	for _, s := range c.Conf {
@@ -50,12 +50,7 @@ func Environment(c Config, t TaskEnv) []string {
 		env[safeName(name)] = truncate(Expand(value, lookup), c.Truncate)
 	}
 	for _, s := range c.Env {
-		// Hadoop joins the -cmdenv by spaces and splits them again.
-		for i, word := range strings.Split(s.Name+"="+s.Value, " ") {
-			if name, value, ok := strings.Cut(word, "="); ok && (i == 0 || name != "") {
-				env[name] = value
-			}
-		}
+		env[s.Name] = s.Value
 	}
 	env["TMPDIR"] = t.Dir + "/tmp"
 	env["PWD"] = t.Dir

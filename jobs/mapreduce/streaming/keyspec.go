@@ -152,3 +152,15 @@ func (s KeySpec) find(key []byte, lengths []int, separator int) (start, end int,
 	}
 	return start, min(offset, len(key)), true
 }
+
+// String is the option that ParseKeyOptions reads as s.
+func (s KeySpec) String() string {
+	letters := ""
+	if s.Numeric {
+		letters = "n"
+	}
+	if s.Reverse {
+		letters += "r"
+	}
+	return fmt.Sprintf("-k%d.%d%s,%d.%d", s.Field, s.Byte, letters, s.EndField, s.EndByte)
+}

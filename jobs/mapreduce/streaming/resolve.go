@@ -3,13 +3,12 @@ package streaming
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 )
 
 // Bounds of what a job may ask for.
 const (
-	MaxReducers = 100_000
+	MaxReducers = 10_000
 	MaxMaps     = 1_000_000
 	MaxKeys     = 10_000 // fields of a key
 	MaxAttempts = 100
@@ -337,17 +336,33 @@ func (p *properties) warn(name, format string, args ...any) {
 	p.notes = append(p.notes, Warning{p.given(name), fmt.Sprintf(format, args...)})
 }
 
+// instead are the job file's own words for properties that have no meaning here.
+var instead = map[string]string{
+	"mapreduce.map.memory.mb":            "resources.memory bounds a container",
+	"mapreduce.reduce.memory.mb":         "resources.memory bounds a container",
+	"mapreduce.map.cpu.vcores":           "resources.cpu bounds a container",
+	"mapreduce.reduce.cpu.vcores":        "resources.cpu bounds a container",
+	"mapreduce.map.skip.maxrecords":      "skipBadRecords lets a task leave records out",
+	"mapreduce.reduce.skip.maxgroups":    "skipBadRecords lets a task leave groups out",
+	"mapreduce.job.running.map.limit":    "slots bounds how much runs at once",
+	"mapreduce.job.running.reduce.limit": "slots bounds how much runs at once",
+}
+
 // warnings name every property that nobody asked for, in the order written.
 func (p *properties) warnings() []Warning {
 	out := p.notes
 	seen := map[string]bool{}
 	for _, s := range p.list {
 		name := NewName(s.Name)
-		if p.asked[name] || seen[name] || strings.HasPrefix(name, "fs.") || strings.HasPrefix(name, "dfs.") {
+		if p.asked[name] || seen[name] || name == "fs.defaultFS" {
 			continue
 		}
 		seen[name] = true
-		out = append(out, Warning{s.Name, "has no meaning here; mapper and reducer find it in their environment"})
+		text := "has no meaning here; mapper and reducer find it in their environment"
+		if hint, ok := instead[name]; ok {
+			text += "; " + hint
+		}
+		out = append(out, Warning{s.Name, text})
 	}
 	return out
 }

@@ -1,0 +1,161 @@
+package commandline
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/zennet/zennet/jobs/mapreduce/streaming"
+)
+
+// local is a file of this machine that goes into the tasks' working folder.
+type local struct {
+	path string // absolute, or a URL
+	link string // name there; "" = its own
+}
+
+// abs is an absolute path of this machine.
+func (p *parser) abs(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(p.world.Dir, name)
+}
+
+// ship takes -file, -files, -cacheFile, -archives and -cacheArchive.
+func (p *parser) ship(opt option) error {
+	for _, value := range opt.values {
+		names := []string{value}
+		if opt.name != "file" {
+			names = strings.Split(value, ",")
+		}
+		for _, name := range names {
+			if name = strings.TrimSpace(name); name == "" {
+				continue
+			}
+			one := local{path: name}
+			if opt.name != "file" {
+				one.path, one.link, _ = strings.Cut(name, "#")
+			}
+			if rest, ok := strings.CutPrefix(one.path, "file:"); ok {
+				one.path = "/" + strings.TrimLeft(rest, "/")
+			}
+			if scheme.MatchString(one.path) {
+				return fmt.Errorf("%w: -%s %s: files for the tasks must lie on this machine", ErrUsage, opt.name, clip(name))
+			}
+			one.path = p.abs(one.path)
+			if opt.name == "archives" || opt.name == "cacheArchive" {
+				p.archives = append(p.archives, one)
+				continue
+			}
+			if opt.name == "file" {
+				p.shipped = append(p.shipped, one.path)
+			}
+			p.files = append(p.files, one)
+		}
+	}
+	return nil
+}
+
+// unqualified takes the folder off a command's program that -file ships: it lies in
+// the working folder then.
+func (p *parser) unqualified(command string) string {
+	program, args, spaced := strings.Cut(command, " ")
+	if program == "" {
+		return command
+	}
+	for _, file := range p.shipped {
+		if p.abs(program) != file {
+			continue
+		}
+		if program = path.Base(file); spaced {
+			return program + " " + args
+		}
+		return program
+	}
+	return command
+}
+
+// data is the URL of a path of -input or -output, or its absolute path on this machine.
+func (p *parser) data(option, name string) (string, error) {
+	if name == "" {
+		return "", fmt.Errorf("%w: -%s is empty", ErrUsage, option)
+	}
+	fs := strings.TrimRight(p.fs, "/")
+	switch s := scheme.FindString(name); s {
+	case "":
+	case "file:":
+		return "/" + strings.TrimLeft(strings.TrimPrefix(name, s), "/"), nil
+	case "hdfs:":
+		if rest := strings.TrimPrefix(name, s); !strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "///") {
+			if strings.HasPrefix(fs, "hdfs://") { // the default's authority
+				return fs + "/" + strings.TrimLeft(rest, "/"), nil
+			}
+		}
+		return name, nil
+	default:
+		return "", fmt.Errorf("%w: -%s %s: %s is not known here; hdfs: and file: are", ErrUsage, option, clip(name), s)
+	}
+	switch {
+	case fs == "" || strings.HasPrefix(fs, "file:"):
+		return p.abs(name), nil
+	case !strings.HasPrefix(fs, "hdfs://"):
+		return "", fmt.Errorf("%w: -%s %s: fs.defaultFS is %s, which is not known here; hdfs: and file: are", ErrUsage, option, clip(name), clip(p.fs))
+	case strings.HasPrefix(name, "/"):
+		return fs + name, nil
+	}
+	return fs + "/user/" + p.world.User + "/" + strings.TrimPrefix(name, "./"), nil
+}
+
+// paths cuts a list of input paths at its commas, but not inside braces.
+func paths(list string) []string {
+	var out []string
+	depth, begin := 0, 0
+	for i := 0; i < len(list); i++ {
+		switch list[i] {
+		case '{':
+			depth++
+		case '}':
+			depth = max(0, depth-1)
+		case ',':
+			if depth == 0 {
+				out, begin = append(out, list[begin:i]), i+1
+			}
+		}
+	}
+	return append(out, list[begin:])
+}
+
+// around is the deepest folder that holds dir and every file.
+func around(dir string, files []local) string {
+	for _, f := range files {
+		for dir != "/" && !strings.HasPrefix(f.path, dir+"/") {
+			dir = path.Dir(dir)
+		}
+	}
+	return dir
+}
+
+// below is an absolute path as it is written relative to dir, or false.
+func below(dir, name string) (string, bool) {
+	if dir == "/" {
+		return strings.TrimPrefix(name, "/"), name != "/"
+	}
+	return strings.CutPrefix(name, dir+"/")
+}
+
+// jobNameOf makes a job's name of Hadoop's, "" where nothing is left of it.
+func jobNameOf(conf []streaming.Setting) string {
+	name := ""
+	for _, s := range conf {
+		if streaming.NewName(s.Name) == "mapreduce.job.name" {
+			name = s.Value
+		}
+	}
+	clean := strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+	}), "-")
+	const most = 64
+	clean = strings.TrimLeft(clean, "-._")
+	return strings.TrimRight(clean[:min(len(clean), most)], "-")
+}
