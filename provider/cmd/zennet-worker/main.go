@@ -3,6 +3,7 @@
 //
 //	zennet-worker serve             run the publisher's tasks, on the socket at descriptor 3
 //	zennet-worker bench KERNEL …    run a canonical benchmark
+//	zennet-worker mapreduce KIND    run a map, reduce or sample task, in its scratch folder
 //	zennet-worker digest PROGRAM    print the hash of a program's file
 //	zennet-worker version
 package main
@@ -14,6 +15,7 @@ import (
 	"runtime/debug"
 
 	"github.com/zennet/zennet/provider/bench"
+	"github.com/zennet/zennet/provider/mapreduce"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/worker"
 )
@@ -31,17 +33,11 @@ func main() {
 			os.Exit(1)
 		}
 	case "digest":
-		if len(os.Args) != 3 {
-			usage()
-		}
-		digest, err := worker.Digest(os.Args[2])
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		fmt.Println(digest)
+		digest(os.Args[2:])
 	case "bench":
 		os.Exit(bench.Main(os.Args[2:], os.Stdout))
+	case "mapreduce":
+		os.Exit(mapreduce.Main(os.Args[2:]))
 	case "version":
 		version := "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {
@@ -54,6 +50,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: zennet-worker serve | bench KERNEL [ARGUMENT…] | digest PROGRAM | version")
+	fmt.Fprintln(os.Stderr, "usage: zennet-worker serve | bench KERNEL [ARGUMENT…] | mapreduce KIND | digest PROGRAM | version")
 	os.Exit(2)
 }
