@@ -76,6 +76,7 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Runtime = newTimely(cfg.Runtime)
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, store: db, epoch: time.Now(),
 		machine:    contract.Provider{Key: cfg.Key, Ledger: cfg.Ledger.LedgerID(), Params: cfg.Params, Policy: cfg.Policy},

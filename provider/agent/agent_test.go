@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -481,4 +482,47 @@ func TestDrain(t *testing.T) {
 		t.Error("a lease was begun")
 	case <-time.After(300 * time.Millisecond):
 	}
+}
+
+// TestContainerThatWillNotGo: a container whose removal hangs, and does not heed its
+// context, keeps its room and holds up nothing else: its lease settles, others are
+// served, the agent closes in time, and the next one serves too and removes it.
+func TestContainerThatWillNotGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hang := make(chan struct{})
+	w.rt.mu.Lock()
+	w.rt.hang = hang
+	w.rt.mu.Unlock()
+	letGo := sync.OnceFunc(func() { close(hang) })
+	t.Cleanup(letGo)
+	p := newTestPublisher(t, 2, w.ledger)
+	serve := func() *testLease {
+		p.announce(1)
+		l := p.next(t)
+		w.paid(l)
+		l.leave("done")
+		w.checkOne(l)
+		return l
+	}
+	serve()
+	until(t, "the hanging removal", func() bool { w.rt.mu.Lock(); defer w.rt.mu.Unlock(); return w.rt.hanging == 1 })
+	serve()
+	if used := w.status().Used; used.Leases != 2 {
+		t.Errorf("room taken: %+v", used)
+	}
+	closed := make(chan struct{})
+	go func() { w.stop(false); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		letGo()
+		<-closed
+		t.Fatal("the agent does not close")
+	}
+	w.start()
+	serve()
+	letGo()
+	until(t, "the end of all containers", func() bool { return len(w.rt.list()) == 0 })
+	until(t, "the room", func() bool { return w.status().Used == (Capacity{}) })
 }

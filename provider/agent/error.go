@@ -20,4 +20,6 @@ const (
 	ErrRefused ErrorKind = "stream refused"
 	// ErrEnded says that a lease's service has ended.
 	ErrEnded ErrorKind = "lease has ended"
+	// ErrStuck says that a container did not do in time what it was told to.
+	ErrStuck ErrorKind = "container hangs"
 )

@@ -9,8 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/pricing"
@@ -169,4 +172,55 @@ func TestRealContainer(t *testing.T) {
 	if ids, err := rt.List(context.Background()); err != nil || len(ids) != 0 {
 		t.Errorf("left behind: %v (%v)", ids, err)
 	}
+}
+
+// A real container that cannot be removed, because its volume is in use elsewhere,
+// holds up neither its settlement, nor the next lease, nor the agent's end; the
+// next agent removes it when it can.
+func TestRealContainerThatWillNotGo(t *testing.T) {
+	t.Parallel()
+	rt := runc(t)
+	rates := pricing.Rates{pricing.CPUUser: {NXEN: 3_600_000_000, Per: 3600e9}, pricing.Memory: {NXEN: 100_000_000, Per: 3600 << 30}}
+	w := newWorld(t, func(c *Config) { c.Runtime, c.OpenMeter, c.Rates, c.MaxRate = rt, nil, rates, nil })
+	p := newTestPublisher(t, 2, w.ledger)
+	p.grace = 3
+	p.announce(1)
+	l := p.next(t)
+	w.paid(l)
+	id := l.snapshot().Record.Contract.ID().String()
+	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var device string
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil && strings.Contains(string(data), id) {
+			device = "/dev/" + filepath.Base(filepath.Dir(filepath.Dir(file)))
+		}
+	}
+	there := t.TempDir()
+	if err := unix.Mount(device, there, "ext4", 0, ""); err != nil {
+		t.Fatalf("mount %q: %v", device, err)
+	}
+	letGo := sync.OnceFunc(func() { unix.Unmount(there, unix.MNT_DETACH) })
+	t.Cleanup(letGo)
+	l.leave("done")
+	w.checkOne(l)
+	p.announce(1)
+	next := p.next(t)
+	w.paid(next)
+	next.leave("done")
+	w.checkOne(next)
+	until(t, "the removal of the other", func() bool { ids, err := rt.List(context.Background()); return err == nil && len(ids) == 1 })
+	begin := time.Now()
+	w.stop(false)
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("the agent took %v to close", took)
+	}
+	if ids, err := rt.List(context.Background()); err != nil || len(ids) != 1 || ids[0] != id {
+		t.Errorf("containers left: %v (%v)", ids, err)
+	}
+	letGo()
+	w.start()
+	until(t, "the removal", func() bool { ids, err := rt.List(context.Background()); return err == nil && len(ids) == 0 })
 }

@@ -39,10 +39,8 @@ func (a *Agent) recover() error {
 		if owned[id] {
 			continue
 		}
-		a.log.Info("container of no lease removed", "id", id)
-		if err := a.cfg.Runtime.Remove(a.ctx, id); err != nil {
-			return fmt.Errorf("remove container %s of no lease: %w", id, err)
-		}
+		a.log.Info("container of no lease is removed", "id", id)
+		a.spawn(func() { a.remove(id) })
 	}
 	a.blobs.mu.Lock()
 	defer a.blobs.mu.Unlock()

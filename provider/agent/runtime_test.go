@@ -26,6 +26,8 @@ type testRuntime struct {
 	failing error          // of Start
 	stuck   bool           // Freeze fails
 	worker  func(net.Conn) // answers a connection to a worker; nil: it comes back as it went
+	hang    chan struct{}  // until it is closed, Remove does not return; nil: it does
+	hanging int            // calls that do not
 }
 
 type testBox struct {
@@ -136,6 +138,13 @@ func (r *testRuntime) Thaw(_ context.Context, id string) error   { return r.chan
 func (r *testRuntime) Remove(_ context.Context, id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if hang := r.hang; hang != nil {
+		r.hanging++
+		r.mu.Unlock()
+		<-hang
+		r.mu.Lock()
+		r.hanging--
+	}
 	if b := r.boxes[id]; b != nil {
 		b.end()
 		delete(r.boxes, id)

@@ -171,25 +171,10 @@ func (s *service) leave() {
 	}
 }
 
-// removePause is the wait before a container that would not go is removed again.
-const removePause = time.Second
-
-// destroy is leave, and removes the container. It tries until that works or the
-// agent closes; then the next start does it.
+// destroy is leave, and removes the container.
 func (s *service) destroy() {
 	s.leave()
-	for {
-		err := s.agent.cfg.Runtime.Remove(s.agent.ctx, s.id)
-		if err == nil || s.agent.ctx.Err() != nil {
-			return
-		}
-		s.agent.log.Warn("container not removed, trying again", "lease", s.id[:12], "err", err)
-		select {
-		case <-time.After(removePause):
-		case <-s.agent.ctx.Done():
-			return
-		}
-	}
+	s.agent.remove(s.id)
 }
 
 // watch calls ended once the container has ended by itself.
