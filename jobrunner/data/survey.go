@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobs/mapreduce"
+	"github.com/zennet/zennet/jobs/mapreduce/streaming"
 	"github.com/zennet/zennet/jobs/spec"
 )
 
@@ -21,12 +22,22 @@ const (
 	maxDepth = 100 // folders in folders
 )
 
-// Survey lists the job's input files as Hadoop does: patterns are expanded; of a folder its files are taken, but for names that begin with _ or .;
-// a folder in a folder is refused unless the job asks for it
+// Survey lists the job's input files as Hadoop does: patterns are expanded; of a
+// folder its files are taken, but for names that begin with _ or .; a folder in a
+// folder is refused unless the job asks for it
 // (mapreduce.input.fileinputformat.input.dir.recursive). A file that is named
-// twice is there twice. An error names the job file's line; nothing was spent.
+// twice is there twice. Where maps get a number of lines each (NLineInputFormat), the
+// files are read to find where these end. An error names the job file's line; nothing
+// was spent.
 func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
-	s := survey{data: d, ctx: ctx, recursive: recursive(d.job.MapReduce.Conf)}
+	config, _, err := mapreduce.Resolve(d.job)
+	if err != nil {
+		return nil, err
+	}
+	s := survey{data: d, ctx: ctx, recursive: config.Input.Recursive}
+	if config.Input.Format == streaming.FormatNLine {
+		s.lines = config.Input.Lines
+	}
 	for _, text := range d.job.MapReduce.Input {
 		if err := s.input(text); err != nil {
 			return nil, refuse(d.job, "input", text, err)
@@ -35,22 +46,12 @@ func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
 	return s.found, nil
 }
 
-// recursive reads the setting by its names of today and of old; the last one counts.
-func recursive(conf []spec.Setting) (yes bool) {
-	for _, s := range conf {
-		switch s.Name {
-		case "mapreduce.input.fileinputformat.input.dir.recursive", "mapred.input.dir.recursive":
-			yes, _ = strconv.ParseBool(strings.TrimSpace(s.Value))
-		}
-	}
-	return yes
-}
-
 // survey is one listing of the inputs.
 type survey struct {
 	data      *Data
 	ctx       context.Context
 	recursive bool
+	lines     int // of a map; 0: files are cut by their sizes
 	found     []spec.Found
 }
 
@@ -79,7 +80,7 @@ func (s *survey) input(text string) error {
 		if one.Folder {
 			err = s.folder(sys, p, one.Path, 0)
 		} else {
-			err = s.file(p, one)
+			err = s.file(sys, p, one)
 		}
 		if err != nil {
 			return err
@@ -183,7 +184,7 @@ func (s *survey) folder(sys files.System, p place, at string, depth int) error {
 			switch {
 			case hidden(path.Base(e.Path)):
 			case !e.Folder:
-				if err := s.file(p, e); err != nil {
+				if err := s.file(sys, p, e); err != nil {
 					return err
 				}
 			case s.recursive:
@@ -205,14 +206,20 @@ func (s *survey) folder(sys files.System, p place, at string, depth int) error {
 	return nil
 }
 
-func (s *survey) file(p place, f files.Info) error {
+func (s *survey) file(sys files.System, p place, f files.Info) error {
 	switch {
 	case f.Other:
 		return fmt.Errorf("%s is neither a file nor a folder", f.Path)
 	case f.Encrypted:
 		return fmt.Errorf("%s lies in an encryption zone, whose files cannot be decrypted here", f.Path)
 	}
-	s.found = append(s.found, spec.Found{Path: p.name(f.Path), Size: f.Size, Block: f.Block, ID: f.ID, ModTime: f.ModTime})
+	found := spec.Found{Path: p.name(f.Path), Size: f.Size, Block: f.Block, ID: f.ID, ModTime: f.ModTime}
+	if s.lines > 0 {
+		if err := s.cut(sys, f.Path, &found); err != nil {
+			return err
+		}
+	}
+	s.found = append(s.found, found)
 	return s.bound(len(s.found))
 }
 
