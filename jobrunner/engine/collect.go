@@ -91,7 +91,7 @@ func (s *slot) succeed(w *work, fresh bool) {
 }
 
 func (r *run) exitEvent(w *work, x *protocol.Exited) schedule.Exited {
-	return schedule.Exited{Now: r.now(), Task: w.at.Task, Try: w.at.Number, Class: x.Class, Code: int(x.Code), Wall: durationOf(x.WallNS)}
+	return schedule.Exited{Now: r.now(), Task: w.at.Task, Try: w.at.Number, Class: x.Class, Code: int(x.Code), Wall: durationOf(x.WallNS), Final: w.final}
 }
 
 // mismatch says that what came is not what was announced by hash.

@@ -38,6 +38,7 @@ type Engine struct {
 	now     func() time.Time
 	planner func(spec.Job, fs.FS) (plan.Graph, error)
 
+	feeds      chan struct{} // a token a feed under way
 	ctx        context.Context
 	cancel     context.CancelFunc
 	background sync.WaitGroup // leases being closed, logs being followed
@@ -65,6 +66,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, data: c.Data, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{}),
 		failed: make(chan struct{})}
+	e.feeds = make(chan struct{}, maxFeeds)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	close(e.idle)
 	e.background.Go(func() {

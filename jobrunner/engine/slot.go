@@ -32,6 +32,7 @@ type slot struct {
 	back  chan *work   // from goroutines that prepare or collect
 	guilt chan error   // of size 1: its provider gave something false
 
+	feeder *client.Feeder
 	client atomic.Pointer[client.Client] // the latest connection
 	lost   atomic.Pointer[error]         // why the slot went down
 
@@ -59,6 +60,7 @@ func (r *run) addSlot(l Lease, number int) *slot {
 	s := &slot{run: r, lease: l, gone: make(chan struct{}), inbox: make(chan command, inboxSize), back: make(chan *work, inboxSize), guilt: make(chan error, 1),
 		works: map[string]*work{}, staged: map[types.Hash]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(r.ctx)
+	s.feeder = client.NewFeeder(l.Worker)
 	r.mu.Lock()
 	if s.known = number != 0; !s.known {
 		r.nextSlot++
@@ -99,6 +101,7 @@ func (s *slot) main() {
 	err := s.serve()
 	s.cancel()
 	s.busy.Wait()
+	s.feeder.Close()
 	if c := s.client.Load(); c != nil {
 		c.Close()
 	}
@@ -263,12 +266,15 @@ func (s *slot) reconcile(c *client.Client) {
 		case !known && w.request == nil:
 			delete(s.works, id)
 			s.run.failed(s, w, protocol.ClassProvider, "the container no longer knew of it", nil)
-		case !known:
-			c.Run(*w.request)
-			fallthrough
 		default:
-			if w.killed {
+			if !known {
+				c.Run(*w.request)
+			}
+			switch {
+			case w.killed:
 				c.Kill(id, uint32(killGrace/time.Second))
+			case !known || w.feeding == nil:
+				s.feed(w, !known)
 			}
 		}
 	}

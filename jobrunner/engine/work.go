@@ -41,9 +41,11 @@ type work struct {
 	cancel  context.CancelFunc // of its preparation
 	exit    *protocol.Exited
 	err     error
-	settled bool // its end was told; the worker may forget it
-	kept    bool // its outputs stay in the container
-	fetches int  // times that its results could not be brought in
+	settled bool     // its end was told; the worker may forget it
+	kept    bool     // its outputs stay in the container
+	fetches int      // times that its results could not be brought in
+	feeding *feeding // of its standard input; nil where it has none
+	final   bool     // it failed, and no other attempt can do better
 }
 
 type workStage uint8
@@ -123,7 +125,9 @@ func (s *slot) returned(c *client.Client, w *work) {
 		w.stage = workSent
 		if err := c.Run(*w.request); err != nil {
 			s.log.Debug("run not sent; it is sent again", "task", w.id, "err", err)
+			return
 		}
+		s.feed(w, true)
 	case w.settled:
 		delete(s.works, w.id)
 		if !s.holds(w.id) {
@@ -139,6 +143,9 @@ func (s *slot) returned(c *client.Client, w *work) {
 // exited starts to collect what an attempt left.
 func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 	w := s.works[x.ID]
+	if w != nil {
+		w.unfeed()
+	}
 	switch {
 	case w == nil:
 		c.Release(x.ID)
@@ -157,6 +164,7 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 		s.run.failed(s, w, protocol.ClassKilled, "another attempt was first", x)
 		return
 	}
+	w.unfed(x)
 	w.stage, w.exit = workCollecting, x
 	s.run.tell(note{event: schedule.Gathering{Now: s.run.now(), Task: w.at.Task, Try: w.at.Number}})
 	s.busy.Go(func() { s.collect(c, w) })
@@ -232,7 +240,7 @@ func (s *slot) prepare(ctx context.Context, w *work, checkpoint types.Hash) (*pr
 		env["ZENNET_RESTART"] = "1"
 	}
 	timeout := (r.spec.Timeout + time.Second - 1) / time.Second
-	return &protocol.Run{ID: w.id, Command: t.Command, Env: env, Inputs: l.mounts, Collect: t.Collect, Checkpoint: t.Checkpoint,
+	return &protocol.Run{ID: w.id, Command: t.Command, Env: env, Inputs: l.mounts, Collect: t.Collect, Checkpoint: t.Checkpoint, Stdin: len(t.Stdin) > 0,
 		TimeoutSeconds: uint32(timeout), GraceSeconds: uint32(killGrace / time.Second)}, nil
 }
 

@@ -215,7 +215,9 @@ func (w *world) event(s *State) {
 		if class == "" {
 			w.done[a.Task] = true
 		}
-		e := Exited{w.now, a.Task, a.Number, class, code, time.Duration(rapid.IntRange(1, 300).Draw(t, "wall")) * time.Millisecond}
+		wall := time.Duration(rapid.IntRange(1, 300).Draw(t, "wall")) * time.Millisecond
+		final := class != "" && rapid.IntRange(0, 9).Draw(t, "final") == 0
+		e := Exited{w.now, a.Task, a.Number, class, code, wall, final}
 		w.step(s, e)
 		if rapid.IntRange(0, 3).Draw(t, "twice") == 0 {
 			w.step(s, e)

@@ -95,7 +95,7 @@ func (m *machine) kill(out []Effect, i int, a *attempt) []Effect {
 func (m *machine) giveUp(out []Effect) []Effect {
 	for _, n := range sorted(m.slots) {
 		for _, i := range sorted(m.slots[n].tasks) {
-			out = m.over(out, i, m.tasks[i].in(n).try, protocol.ClassKilled, 0)
+			out = m.over(out, i, m.tasks[i].in(n).try, protocol.ClassKilled, 0, false)
 		}
 	}
 	return out

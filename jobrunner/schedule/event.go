@@ -42,6 +42,7 @@ type Exited struct {
 	Class string // protocol.Class…
 	Code  int
 	Wall  time.Duration
+	Final bool // it failed as every other attempt would
 }
 
 // Gathering says that an attempt's process has ended and its results are being

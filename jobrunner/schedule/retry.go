@@ -17,7 +17,8 @@ import (
 //	stage, provider       no          fewer than 10 such ends
 //	killed                no          always, if nobody asked for it as a lost provider; once the
 //	                                  job stops, it waits for the job's next run
-func (m *machine) over(out []Effect, i, try int, class string, code int) []Effect {
+//	any, final            —           never
+func (m *machine) over(out []Effect, i, try int, class string, code int, final bool) []Effect {
 	t := &m.tasks[i]
 	a := *t.attempt(try)
 	provider := ""
@@ -56,7 +57,7 @@ func (m *machine) over(out []Effect, i, try int, class string, code int) []Effec
 		v.Final = t.spent >= m.params.Attempts || class == protocol.ClassExit && m.params.forbids(code)
 		wait = pause(t.spent)
 	}
-	if v.Final && !alive {
+	if v.Final = v.Final || final; v.Final && !alive {
 		m.fail(i)
 		return append(out, v)
 	}

@@ -102,7 +102,7 @@ func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 	}
 	for _, i := range sorted(s.tasks) {
 		if !held[i] {
-			out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0)
+			out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0, false)
 		}
 	}
 	if m.stopping != nil {
@@ -120,7 +120,7 @@ func (m *machine) slotDown(out []Effect, s *slot) []Effect {
 	}
 	m.removeSlot(s)
 	for _, i := range sorted(s.tasks) {
-		out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0)
+		out = m.over(out, i, m.tasks[i].in(s.number).try, protocol.ClassProvider, 0, false)
 	}
 	return out
 }

@@ -148,7 +148,7 @@ func (m *machine) exited(out []Effect, e Exited) []Effect {
 		if t.attempt(e.Try) == nil {
 			return out
 		}
-		return m.over(out, e.Task, e.Try, e.Class, e.Code)
+		return m.over(out, e.Task, e.Try, e.Class, e.Code, e.Final)
 	}
 	switch t.phase {
 	case running:

@@ -153,6 +153,8 @@ func parseEvent(now time.Duration, w []string) Event {
 		for _, x := range w[2:] {
 			if wall, ok := strings.CutPrefix(x, "wall="); ok {
 				e.Wall = duration(wall)
+			} else if x == "final" {
+				e.Final = true
 			} else if code, err := strconv.Atoi(x); err == nil {
 				e.Code = code
 			} else {

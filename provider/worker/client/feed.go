@@ -318,6 +318,9 @@ func (a *feeding) send(ctx context.Context, c *feedConn, before []byte) (protoco
 			return fed, err
 		}
 	}
+	if ctx.Err() != nil { // the publisher stops; the input is not at fault
+		return protocol.Fed{}, ctx.Err()
+	}
 	return a.fail(c, before, err)
 }
 

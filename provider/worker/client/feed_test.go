@@ -223,3 +223,35 @@ func TestFeedGivesUp(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// TestFeedStops: a publisher that stops while it waits for its source leaves the
+// task alone: the input is not at fault.
+func TestFeedStops(t *testing.T) {
+	ended := make(chan *protocol.FeedEnd, 1)
+	f := NewFeeder(fake(t, func(_ string, conn net.Conn) {
+		var e eater
+		e.eat(conn, func() bool { return false })
+		ended <- e.end
+	}))
+	ctx, cancel := context.WithCancel(within(t))
+	_, err := f.Feed(ctx, "a", true, func(ctx context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(make([]byte, 2*feedSize)), stopping{ctx, cancel})), nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if end := <-ended; end != nil {
+		t.Errorf("the worker was told %+v", end)
+	}
+}
+
+// stopping is a reader whose context ends while it waits.
+type stopping struct {
+	ctx    context.Context
+	cancel func()
+}
+
+func (s stopping) Read([]byte) (int, error) {
+	s.cancel()
+	return 0, s.ctx.Err()
+}
