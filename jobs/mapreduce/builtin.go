@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
@@ -26,7 +27,7 @@ var builtins = map[string]map[string][2]int{
 		streaming.BuiltinRegex: {1, 2}, BuiltinSort: {0, 0}, BuiltinWordCount: {0, 0}, BuiltinGrep: {1, 1},
 	},
 	"combiner": {
-		streaming.BuiltinIdentity: {0, 0}, streaming.BuiltinSum: {0, 0}, streaming.BuiltinAggregate: {0, 0}, BuiltinWordCount: {0, 0},
+		streaming.BuiltinSum: {0, 0}, streaming.BuiltinAggregate: {0, 0}, BuiltinWordCount: {0, 0},
 	},
 	"reducer": {
 		streaming.BuiltinIdentity: {0, 0}, streaming.BuiltinSum: {0, 0}, streaming.BuiltinAggregate: {0, 0}, BuiltinWordCount: {0, 0},
@@ -57,8 +58,14 @@ func checkBuiltin(what string, cmd streaming.Command) error {
 		return fmt.Errorf("%w: builtin:%s takes %d to %d arguments, not %d", ErrJob, cmd.Builtin, bounds[0], bounds[1], n)
 	}
 	if cmd.Builtin == BuiltinGrep || cmd.Builtin == streaming.BuiltinRegex {
-		if _, err := regexp.Compile(cmd.Args[0]); err != nil {
+		expression, err := regexp.Compile(cmd.Args[0])
+		if err != nil {
 			return fmt.Errorf("%w: builtin:%s: %w", ErrJob, cmd.Builtin, err)
+		}
+		if len(cmd.Args) == 2 {
+			if group, err := strconv.Atoi(cmd.Args[1]); err != nil || group < 0 || group > expression.NumSubexp() {
+				return fmt.Errorf("%w: builtin:%s: %s has no group %s", ErrJob, cmd.Builtin, cmd.Args[0], cmd.Args[1])
+			}
 		}
 	}
 	return nil

@@ -226,6 +226,16 @@ func TestSample(t *testing.T) {
 	if len(node.Stdin) != 1 || node.Stdin[0].File != "hdfs://nn/in/d.gz" || !node.Stdin[0].Whole || node.Stdin[0].Limit == 0 || told.Stdin[0].Codec != "gzip" {
 		t.Errorf("of compressed files: %+v", node.Stdin)
 	}
+	// Windows of a bzip2 file are as large as its blocks, and fewer.
+	node, _ = task(t, graph(t, "mapreduce: {partitioner: range, reducers: 4, maps: 8}", file("a.bz2", 300<<20)), "sample")
+	for _, p := range node.Stdin {
+		if p.Length < 256<<10 || p.Limit < p.Length || p.Codec != "bzip2" {
+			t.Errorf("part %+v", p)
+		}
+	}
+	if len(node.Stdin) != 5 {
+		t.Errorf("%d places in a bzip2 file", len(node.Stdin))
+	}
 	for _, size := range []int64{1, 2, 100, 64 << 10, 70 << 10, 1 << 20, 30 << 20} {
 		node, _ = task(t, graph(t, "mapreduce: {partitioner: range, reducers: 4}", file("a", size), file("b", 0), file("c", 1)), "sample")
 		if len(node.Stdin) == 0 {
@@ -243,6 +253,8 @@ func TestRefused(t *testing.T) {
 		{"reducer: builtin:grep x", "job.yaml:6: mapreduce.reducer: job cannot be planned: builtin:grep cannot be the reducer"},
 		{"mapper: builtin:grep", "builtin:grep takes 1 to 1 arguments, not 0"},
 		{"mapper: \"builtin:grep (\"", "missing closing )"},
+		{"mapper: builtin:regex (a)b 2", "builtin:regex: (a)b has no group 2"},
+		{"combiner: builtin:count", "job.yaml:6: mapreduce.combiner: job cannot be planned: builtin:count cannot be the combiner"},
 		{"maps: 1\n  conf:\n    a: b\n    mapreduce.job.reduces: many", "job.yaml:9: mapreduce: mapreduce.job.reduces: many is no whole number"},
 		{"reducers: 10000\n  split: 1K", "job.yaml:6: mapreduce.reducers: job cannot be planned: 10000 reducers that each take the output of 977 maps"},
 		{"split: 1B", "job.yaml:3: input: job cannot be planned: the input makes more than"},

@@ -24,6 +24,9 @@ func Resolve(job spec.Job) (streaming.Config, []streaming.Warning, error) {
 	if c.Input.Format != streaming.FormatText {
 		c.Input.Delimiter = nil // Hadoop's other formats have LF, CRLF and CR only
 	}
+	if c.Combiner.Builtin == streaming.BuiltinIdentity {
+		c.Combiner = streaming.Command{}
+	}
 	for _, one := range []struct {
 		what string
 		cmd  streaming.Command

@@ -11,6 +11,8 @@ const (
 	sampleMost   = 8 << 20 // bytes in all
 	samplePlaces = 20      // at most, in equal distances
 	samplePlace  = 64 << 10
+	blockPlaces  = 4         // of so many places that lie in files of compressed blocks one is read,
+	blockPlace   = 256 << 10 // and so much of it that a block begins there
 )
 
 // sampleTask reads a little of the input in places that lie equally far apart, runs
@@ -64,8 +66,14 @@ func (p *planner) sampleSplits() []split {
 			at += p.section.Found[files[file]].Size
 		}
 		f := p.section.Found[files[file]]
-		offset := want - at
-		out = append(out, split{file: files[file], offset: offset, length: min(size, f.Size-offset)})
+		offset, length := want-at, size
+		if _, blocks := codec.ByExtension(f.Path); blocks {
+			if i%blockPlaces != 0 {
+				continue
+			}
+			length = max(size, blockPlace)
+		}
+		out = append(out, split{file: files[file], offset: offset, length: min(length, f.Size-offset)})
 	}
 	return out
 }
