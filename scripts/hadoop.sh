@@ -7,13 +7,13 @@ cd "$(dirname "$0")/.."
 pom=jobrunner/files/hdfs/hdfstest/pom.xml
 version=$(sed -n 's:.*<hadoop>\(.*\)</hadoop>.*:\1:p' "$pom")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/zennet
-lib=$cache/hadoop-$version/lib
+# The list of jars follows from the pom: another pom has another folder, so that
+# nothing is taken away from who runs.
+lib=$cache/hadoop-$version-$(sha256sum "$pom" | cut -c1-16)/lib
 mkdir -p "$cache"
 exec 9>"$cache/hadoop.lock"
 flock 9
-# The list of jars follows from the pom: another pom fetches again.
-stamp=$(sha256sum "$pom" | cut -c1-16)
-if [ "$(cat "$lib/stamp" 2>/dev/null || true)" != "$stamp" ]; then
+if [ ! -d "$lib" ]; then
 	for tool in java mvn; do
 		command -v $tool >/dev/null || { echo "hadoop: $tool is missing: run make test-deps" >&2; exit 1; }
 	done
@@ -21,8 +21,6 @@ if [ "$(cat "$lib/stamp" 2>/dev/null || true)" != "$stamp" ]; then
 	rm -rf "$lib.new"
 	timeout 900 mvn -q -B -f "$pom" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
 		-DincludeScope=runtime -DoutputDirectory="$lib.new" >&2
-	echo "$stamp" >"$lib.new/stamp"
-	rm -rf "$lib"
 	mv "$lib.new" "$lib"
 fi
 echo "$lib"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -185,5 +186,18 @@ func TestBlocksTruncatedOrCorrupt(t *testing.T) {
 	}
 	if got, err := whole(nil); len(got) > 0 || err != nil {
 		t.Errorf("an empty file: %d bytes, error %v", len(got), err)
+	}
+}
+
+// TestRandomisedBlock: Hadoop wrote the file, with one randomised block; bzip2 -d
+// agrees about what is in it.
+func TestRandomisedBlock(t *testing.T) {
+	packed, err := os.ReadFile("testdata/randomised.bz2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decompress(codecOf(t, "bzip2"), bytes.NewReader(packed))
+	if err != nil || !bytes.Equal(got, make([]byte, 1_500_000)) {
+		t.Errorf("%d bytes, error %v", len(got), err)
 	}
 }

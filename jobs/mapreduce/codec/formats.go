@@ -1,7 +1,6 @@
 package codec
 
 import (
-	stdbzip2 "compress/bzip2"
 	"io"
 
 	"github.com/dsnet/compress/bzip2"
@@ -13,7 +12,7 @@ import (
 const (
 	// flateMemory: a window of 32 KiB, tables and buffers.
 	flateMemory = 256 << 10
-	// bzip2Memory: 4 bytes for each of the 900,000 of a block.
+	// bzip2Memory: 4 bytes for each of the 900,000 of a block, and tables.
 	bzip2Memory = 4 << 20
 	// zstdWindow is the zstd tool's own bound (2^27); Hadoop writes 2 MiB.
 	zstdWindow = 128 << 20
@@ -31,15 +30,6 @@ func openDeflate(r io.Reader) (io.ReadCloser, error) {
 }
 
 func createDeflate(w io.Writer) (io.WriteCloser, error) { return zlib.NewWriter(w), nil }
-
-func openBzip2(r io.Reader) (io.ReadCloser, error) {
-	return newStream("bzip2", r, func(src *source) (io.ReadCloser, error) {
-		if src.ended() {
-			return io.NopCloser(src), nil // as in Hadoop, nothing is an empty file
-		}
-		return io.NopCloser(stdbzip2.NewReader(src)), nil
-	})
-}
 
 func createBzip2(w io.Writer) (io.WriteCloser, error) {
 	return bzip2.NewWriter(w, &bzip2.WriterConfig{Level: bzip2.BestCompression})
