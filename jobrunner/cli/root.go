@@ -126,7 +126,7 @@ whole small network inside its own process: a ledger and three providers on loop
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%s: %v (see %s --help)", cmd.Name(), err, cmd.CommandPath())
 	})
-	root.AddCommand(submitCmd(e), validateCmd(e), planCmd(e), lsCmd(e), statusCmd(e), watchCmd(e),
+	root.AddCommand(submitCmd(e), streamingCmd(e), validateCmd(e), planCmd(e), lsCmd(e), statusCmd(e), watchCmd(e),
 		logsCmd(e), cancelCmd(e), resultCmd(e), receiptCmd(e), explainCmd(e))
 	for _, c := range root.Commands() {
 		args := c.Args

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/zennet/zennet/jobrunner/api"
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -94,13 +95,18 @@ is submitted again), 130 cancelled.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return submit(cmd.Context(), e, args[0], f) },
 	}
-	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line: job, progress…, end")
-	cmd.Flags().BoolVar(&f.detach, "detach", false, "return once the daemon has the job")
-	cmd.Flags().BoolVar(&f.again, "again", false, "run everything again, finished tasks too")
-	cmd.Flags().StringVar(&f.budget, "budget", "", `never spend more than this, such as "2.5 XEN"`)
-	cmd.Flags().StringVar(&f.outputs, "outputs", "", "folder of the results, relative to where you are")
+	f.define(cmd.Flags())
 	cmd.Flags().StringArrayVar(&f.sets, "set", nil, "override a key of the file: dotted.key=value (repeatable)")
 	return cmd
+}
+
+// define adds the flags that every way to submit has, but for --set.
+func (f *submitFlags) define(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.json, "json", false, "print one JSON object a line: job, progress…, end")
+	flags.BoolVar(&f.detach, "detach", false, "return once the daemon has the job")
+	flags.BoolVar(&f.again, "again", false, "run everything again, finished tasks too")
+	flags.StringVar(&f.budget, "budget", "", `never spend more than this, such as "2.5 XEN"`)
+	flags.StringVar(&f.outputs, "outputs", "", "folder of the results, relative to where you are")
 }
 
 func submit(ctx context.Context, e env, arg string, f submitFlags) error {
@@ -108,6 +114,10 @@ func submit(ctx context.Context, e env, arg string, f submitFlags) error {
 	if err != nil {
 		return err
 	}
+	return submitFile(ctx, e, file, f)
+}
+
+func submitFile(ctx context.Context, e env, file jobFile, f submitFlags) error {
 	sets := f.sets
 	if f.budget != "" {
 		sets = append(sets, "budget="+f.budget)
@@ -118,6 +128,7 @@ func submit(ctx context.Context, e env, arg string, f submitFlags) error {
 	}
 	req := api.SubmitRequest{Name: file.name, Text: file.text, Dir: file.dir, Set: sets, Again: f.again}
 	if f.outputs != "" {
+		var err error
 		if req.Outputs, err = filepath.Abs(f.outputs); err != nil {
 			return usage("--outputs: %v", err)
 		}
@@ -178,15 +189,15 @@ func follow(ctx context.Context, e env, c *api.Client, id string, out *reporter)
 
 // event is one line of --json.
 type event struct {
-	Event string          `json:"event"` // job, note, progress, end
-	ID    string          `json:"id,omitempty"`
-	State string          `json:"state,omitempty"`
-	Text  string          `json:"text,omitempty"`
-	Spent *uint64         `json:"spent_nxen,omitempty"`
-	Out   string          `json:"outputs,omitempty"`
+	Event string  `json:"event"` // job, note, progress, end
+	ID    string  `json:"id,omitempty"`
+	State string  `json:"state,omitempty"`
+	Text  string  `json:"text,omitempty"`
+	Spent *uint64 `json:"spent_nxen,omitempty"`
+	Out   string  `json:"outputs,omitempty"`
 	// Output is the folder that the job's tasks deliver into; in end it is there.
-	Output string `json:"output,omitempty"`
-	Job   *journal.Status `json:"status,omitempty"`
+	Output string          `json:"output,omitempty"`
+	Job    *journal.Status `json:"status,omitempty"`
 }
 
 func writeEvent(w io.Writer, ev event) {

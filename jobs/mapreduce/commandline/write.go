@@ -16,6 +16,9 @@ import (
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
+// resultsName is a name for a results folder beside which nothing is to be quoted.
+var resultsName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
+
 // write makes the job file.
 func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
 	dir := around(p.world.Dir, slices.Concat(p.files, p.archives))
@@ -56,6 +59,12 @@ func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
 	}
 	top.add("input", list(input))
 	top.add("output", text(output))
+	// Results (logs, report, receipt) of a folder of their own, so that jobs of one
+	// script do not stand in each other's way.
+	if name := path.Base(p.output[0]) + ".results"; resultsName.MatchString(name) {
+		results, _ := below(dir, path.Join(p.world.Dir, name))
+		top.add("outputs", text(results))
+	}
 	section := mapping()
 	section.addText("mapper", p.mapper)
 	section.addText("combiner", p.combiner)
