@@ -15,8 +15,11 @@ import (
 	"github.com/zennet/zennet/jobs/plan"
 )
 
-// readAhead is how much of a file is read at once.
-const readAhead = 1 << 20
+// A file is read in pieces of at most readMost bytes; short parts in shorter ones.
+const (
+	readLeast = 4 << 10
+	readMost  = 1 << 20
+)
 
 // Open streams a part: its whole records, verbatim, or its bytes where it is a whole
 // file. The file must be the one that was planned, from the start to the end of
@@ -111,7 +114,7 @@ func (s *stream) begin() error {
 		s.out = &exact{r: s.file, left: length, all: length}
 		return nil
 	}
-	file := bufio.NewReaderSize(s.file, readAhead)
+	file := bufio.NewReaderSize(s.file, int(min(max(length, readLeast), readMost)))
 	own, after := io.Reader(&exact{r: file, left: length, all: length}), io.Reader(file)
 	switch p.Codec {
 	case "":
