@@ -11,22 +11,22 @@ import (
 // words emits each word with 1. Words are what Java's StringTokenizer finds: parted
 // by space, TAB, LF, CR and FF.
 //
-// Where they are to be summed up, short words are counted in a small table in
-// front of the Collector's, a word of at most eight bytes being a number.
+// Where they are to be summed up, words of at most 16 bytes are counted in a small
+// table in front of the Collector's, as two numbers.
 type words struct {
 	to    sink
 	sums  *collect.Collector
 	front []short
-	buf   [8]byte
+	buf   [16]byte
 }
 
 // short is a word with how often it was seen.
 type short struct {
-	word  uint64 // its bytes, the first lowest; 0 = none
-	count int64
+	low, high uint64 // its bytes, the first lowest; 0 = none
+	count     int64
 }
 
-const frontBits = 14
+const frontBits = 15
 
 // space are the bytes between words.
 var space = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true}
@@ -78,24 +78,21 @@ func (w *words) add(text []byte) error {
 	if w.sums == nil {
 		return w.emit(text)
 	}
-	const low, high = 0x0101010101010101, 0x8080808080808080
 	for i := 0; i < len(text); {
 		if space[text[i]] {
 			i++
 			continue
 		}
-		if i+8 < len(text) {
-			// The lowest mark is at the first byte below '!': the word's end, unless it is
-			// some other control character.
-			x := binary.LittleEndian.Uint64(text[i:])
-			marks := (x - '!'*low) & ^x & high
-			size := 8
-			if marks != 0 {
-				size = bits.TrailingZeros64(marks) / 8
-				x &= 1<<(8*size) - 1
+		if i+16 < len(text) {
+			low, size := upToSpace(text[i:])
+			high := uint64(0)
+			if size == 8 {
+				var more int
+				high, more = upToSpace(text[i+8:])
+				size += more
 			}
-			if size > 0 && space[text[i+size]] {
-				if err := w.short(x); err != nil {
+			if space[text[i+size]] {
+				if err := w.short(low, high); err != nil {
 					return err
 				}
 				i += size + 1
@@ -113,26 +110,44 @@ func (w *words) add(text []byte) error {
 	return nil
 }
 
+// upToSpace gives the bytes before the first control character or space, at most
+// eight, as a number.
+func upToSpace(text []byte) (bytes uint64, size int) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	x := binary.LittleEndian.Uint64(text)
+	marks := (x - '!'*ones) & ^x & tops // the lowest is right
+	if marks == 0 {
+		return x, 8
+	}
+	size = bits.TrailingZeros64(marks) / 8
+	return x & (1<<(8*size) - 1), size
+}
+
 // short counts a short word.
-func (w *words) short(word uint64) error {
-	s := &w.front[word*0x9e3779b97f4a7c15>>(64-frontBits)]
-	if s.word == word {
+func (w *words) short(low, high uint64) error {
+	s := &w.front[(low^high*0xff51afd7ed558ccd)*0x9e3779b97f4a7c15>>(64-frontBits)]
+	if s.low == low && s.high == high {
 		s.count++
 		return nil
 	}
 	if err := w.evict(*s); err != nil {
 		return err
 	}
-	*s = short{word, 1}
+	*s = short{low, high, 1}
 	return nil
 }
 
 func (w *words) evict(s short) error {
-	if s.word == 0 {
+	if s.low == 0 {
 		return nil
 	}
-	binary.LittleEndian.PutUint64(w.buf[:], s.word)
-	return w.sums.AddSum(w.buf[:(bits.Len64(s.word)+7)/8], s.count, uint64(s.count))
+	binary.LittleEndian.PutUint64(w.buf[:], s.low)
+	binary.LittleEndian.PutUint64(w.buf[8:], s.high)
+	size := (bits.Len64(s.low) + 7) / 8
+	if s.high != 0 {
+		size = 8 + (bits.Len64(s.high)+7)/8
+	}
+	return w.sums.AddSum(w.buf[:size], s.count, uint64(s.count))
 }
 
 // flush hands over what is still counted here.

@@ -110,8 +110,11 @@ func (e entry) skip() uint32 {
 }
 
 // key is the entry's key, and where what follows it begins.
-func (a *arena) key(e entry) (key []byte, end int) {
-	start := int(e.node + e.skip())
+func (a *arena) key(e entry) (key []byte, end int) { return a.keyAt(e.node + e.skip()) }
+
+// keyAt reads a key's size and the key.
+func (a *arena) keyAt(at uint32) (key []byte, end int) {
+	start := int(at)
 	size := uint64(a.region[start])
 	if start++; size >= 0x80 {
 		var n int

@@ -112,6 +112,10 @@ func (c *Collector) restart() {
 	c.seen, c.fresh, c.inArena = 0, 0, 0
 	if c.hashing {
 		c.table.reset()
+		c.table.head = tailSize
+		if c.Sums() {
+			c.table.head = sumSize
+		}
 	}
 }
 

@@ -24,11 +24,12 @@ const (
 	firstSize = 1 << 12  // slots of an empty table
 )
 
-// table finds the entry of a key. A slot is the hash's low half and the entry's
-// number plus one; 0 is empty.
+// table finds the node of a key. A slot is the hash's low half and the node's
+// place; 0 is empty.
 type table struct {
 	slots []uint64
 	seed  maphash.Seed
+	head  uint32 // of nodes: what stands before the key
 	count int
 }
 
@@ -62,26 +63,25 @@ func (t *table) grow() {
 	}
 }
 
-// find looks for a key; where it is not, slot is where it belongs.
-func (t *table) find(a *arena, key []byte) (e *entry, slot uint32, hash uint32) {
+// find looks for a key's node; where there is none, slot is where it belongs.
+func (t *table) find(a *arena, key []byte) (node, slot, hash uint32) {
 	hash = uint32(maphash.Bytes(t.seed, key))
 	mask := uint32(len(t.slots) - 1)
 	for slot = hash & mask; ; slot = (slot + 1) & mask {
 		s := t.slots[slot]
 		if s == 0 {
-			return nil, slot, hash
+			return 0, slot, hash
 		}
 		if uint32(s>>32) == hash {
-			e := a.at(uint32(s) - 1)
-			if k, _ := a.key(*e); bytes.Equal(k, key) {
-				return e, slot, hash
+			if k, _ := a.keyAt(uint32(s) + t.head); bytes.Equal(k, key) {
+				return uint32(s), slot, hash
 			}
 		}
 	}
 }
 
-func (t *table) put(slot, hash uint32, number int) {
-	t.slots[slot] = uint64(hash)<<32 | uint64(uint32(number)+1)
+func (t *table) put(slot, hash, node uint32) {
+	t.slots[slot] = uint64(hash)<<32 | uint64(node)
 	t.count++
 }
 
@@ -89,9 +89,9 @@ func (t *table) put(slot, hash uint32, number int) {
 // where there is no room.
 func (c *Collector) group(key, value []byte) bool {
 	a := c.arena
-	e, slot, hash := c.table.find(a, key)
+	old, slot, hash := c.table.find(a, key)
 	need := len(value) + binary.MaxVarintLen64
-	if e == nil {
+	if old == 0 {
 		if !c.fits(tailSize+chunkHead+len(key)+2*binary.MaxVarintLen64+need, 1) {
 			return false
 		}
@@ -105,11 +105,11 @@ func (c *Collector) group(key, value []byte) bool {
 		first := a.chunk(0, value)
 		binary.LittleEndian.PutUint32(a.region[node:], first)
 		a.push(key, uint32(node), uint32(c.partition(key))|grouped)
-		c.table.put(slot, hash, a.count-1)
+		c.table.put(slot, hash, uint32(node))
 		c.fresh++
 		return true
 	}
-	at := binary.LittleEndian.Uint32(a.region[e.node:])
+	at := binary.LittleEndian.Uint32(a.region[old:])
 	head := a.region[at : at+chunkHead : at+chunkHead]
 	used, size := binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint32(head[12:])
 	if int(used)+need > int(size) {
@@ -119,7 +119,7 @@ func (c *Collector) group(key, value []byte) bool {
 		}
 		next := a.chunk(want, value)
 		binary.LittleEndian.PutUint32(head, next)
-		binary.LittleEndian.PutUint32(a.region[e.node:], next)
+		binary.LittleEndian.PutUint32(a.region[old:], next)
 		return true
 	}
 	b := a.region[at+chunkHead+used : at+chunkHead+size]
@@ -154,9 +154,9 @@ func (a *arena) chunk(size int, value []byte) uint32 {
 // there is no room.
 func (c *Collector) sum(key []byte, number int64) bool {
 	a := c.arena
-	e, slot, hash := c.table.find(a, key)
-	if e != nil {
-		at := a.region[e.node:]
+	old, slot, hash := c.table.find(a, key)
+	if old != 0 {
+		at := a.region[old:]
 		binary.LittleEndian.PutUint64(at, binary.LittleEndian.Uint64(at)+uint64(number))
 		return true
 	}
@@ -172,7 +172,7 @@ func (c *Collector) sum(key []byte, number int64) bool {
 	b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
 	a.used = len(b)
 	a.push(key, uint32(node), uint32(c.partition(key))|summed)
-	c.table.put(slot, hash, a.count-1)
+	c.table.put(slot, hash, uint32(node))
 	return true
 }
 
