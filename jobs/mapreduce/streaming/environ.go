@@ -38,13 +38,15 @@ type TaskEnv struct {
 func Environment(c Config, t TaskEnv) []string {
 	properties := map[string]string{}
 	for _, s := range c.Conf {
-		properties[s.Name] = s.Value
 		properties[NewName(s.Name)] = s.Value
 	}
 	for _, s := range taskProperties(c, t) {
 		properties[s.Name] = s.Value
 	}
-	lookup := func(name string) (string, bool) { v, ok := properties[name]; return v, ok }
+	lookup := func(name string) (string, bool) {
+		v, ok := properties[NewName(name)]
+		return v, ok
+	}
 	env := map[string]string{}
 	for name, value := range properties {
 		env[safeName(name)] = truncate(Expand(value, lookup), c.Truncate)

@@ -147,14 +147,14 @@ func (p *properties) size(name string, fallback int64) int64 {
 	if !ok {
 		return fallback
 	}
-	shift := 0
+	given, shift := v, 0
 	if at := strings.IndexByte("kmgtpe", v[len(v)-1]|0x20); at >= 0 {
 		shift = 10 * (at + 1)
 		v = v[:len(v)-1]
 	}
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || n < 0 || n<<shift>>shift != n {
-		p.fail(name, "%s is no number of bytes", clip(v))
+		p.fail(name, "%s is no number of bytes", clip(given))
 		return fallback
 	}
 	return n << shift
