@@ -273,7 +273,7 @@ var advice = map[string]string{
 	protocol.ClassMemory:   "Raise resources.memory.",
 	protocol.ClassPids:     "It started too many processes or threads at once.",
 	protocol.ClassDisk:     "Raise resources.disk: inputs, outputs and logs all count.",
-	protocol.ClassStage:    "Its inputs could not be placed: do they fit resources.disk?",
+	protocol.ClassStage:    "Its inputs could not be placed or read: do they fit resources.disk, are they still what they were when the job was submitted?",
 	protocol.ClassStart:    "Its program is not there: does the image hold it? With image host it must be installed at the provider.",
 	protocol.ClassProvider: "The provider was lost; the task ran elsewhere. This does not count as an attempt.",
 }

@@ -17,7 +17,26 @@ import (
 // journalled. cpu-µs/task is what this process (engine, journal, clients) used;
 // the workers and the tasks are others.
 func BenchmarkNoop(b *testing.B) {
-	l := newLab(b)
+	noops(b, newLab(b))
+}
+
+// BenchmarkFedNoop is the same for tasks that are fed a line each.
+func BenchmarkFedNoop(b *testing.B) {
+	r := newReading(b, 0, 0)
+	r.library.files["line"] = []byte("a line\n")
+	r.planner = func(job spec.Job, _ fs.FS) (plan.Graph, error) {
+		var g plan.Graph
+		for i := range 2000 {
+			g.Tasks = append(g.Tasks, plan.Task{Name: fmt.Sprint(i), Index: fmt.Sprint(i), Command: []string{"true"}, Env: job.Container.Env, Stdin: []plan.Part{{File: "line", Size: 7, Length: 7}}})
+		}
+		return g, nil
+	}
+	r.close()
+	r.open()
+	noops(b, r.lab)
+}
+
+func noops(b *testing.B, l *lab) {
 	for i := range b.N {
 		var before, after syscall.Rusage
 		syscall.Getrusage(syscall.RUSAGE_SELF, &before)
