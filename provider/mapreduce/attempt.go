@@ -89,16 +89,27 @@ func (a *attempt) environment() []string {
 	return out
 }
 
-// pipe runs a program of the user's.
+// pipe runs a program of the user's, and returns when feed has.
 func (a *attempt) pipe(what string, cmd streaming.Command, feed func(io.Writer) error, line func([]byte) error) error {
-	p := process.Program{
+	p := a.program(cmd)
+	p.Join = true
+	return a.run(what, p, feed, line)
+}
+
+// program is a program of the user's.
+func (a *attempt) program(cmd streaming.Command) process.Program {
+	return process.Program{
 		Args: cmd.Args, Dir: a.path(mapreduce.WorkDir), Env: a.env, Timeout: a.config.Timeout, AnyExit: !a.config.ExitIsFailure,
 		Prefix: a.config.ReporterPrefix, Report: a.facts.report, Log: a.Log,
 	}
+}
+
+// run runs it.
+func (a *attempt) run(what string, p process.Program, feed func(io.Writer) error, line func([]byte) error) error {
 	usage, err := p.Run(feed, line)
 	a.facts.took(mapreduce.PartUser, usage)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", what, clip(cmd.String()), err)
+		return fmt.Errorf("%s %s: %w", what, clip(strings.Join(p.Args, " ")), err)
 	}
 	return nil
 }

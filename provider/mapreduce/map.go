@@ -94,7 +94,8 @@ func (a *attempt) mapInto(s *split, to sink) error {
 	case a.skip:
 		records, err = a.skipMap(s, to)
 	default:
-		err = a.pipe("mapper", a.config.Mapper, func(w io.Writer) (err error) {
+		// Where the mapper fails, the split may still be long in coming.
+		err = a.run("mapper", a.program(a.config.Mapper), func(w io.Writer) (err error) {
 			records, err = s.feed(a.config.Input, w)
 			return unlessPipe("read the split", err)
 		}, a.mapLine(to))

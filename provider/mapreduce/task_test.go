@@ -318,6 +318,19 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A combiner that fails while it is still being fed is told by its exit code.
+func TestCombinerFailsAtOnce(t *testing.T) {
+	in := text(1, 20_000)
+	for range 20 {
+		o := streamed("cat", "cat")
+		o.Combiner = `sh -c "exec 0<&-; exit 5"`
+		j := &job{Options: o, inputs: []string{in}, change: func(task *mapreduce.Task) { task.Memory = 1 << 20 }}
+		if _, err := j.run(t); Code(err) != 5 {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A damaged segment is an error, with its name.
 func TestDamagedSegment(t *testing.T) {
 	j := &job{Options: streamed("cat", "cat"), inputs: []string{text(1, 1000)}}

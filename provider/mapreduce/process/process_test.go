@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +119,72 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// alive says whether a process is there and no zombie.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+// What a program has left in its group ends with it, though it did not fail.
+func TestLeavesNobodyBehind(t *testing.T) {
+	lines, err := run(shell(t, "sleep 1000 >/dev/null 2>&1 & echo $!"), text(""))
+	if err != nil || len(lines) != 1 {
+		t.Fatal(lines, err)
+	}
+	pid, err := strconv.Atoi(lines[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(time.Minute); alive(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+// One that has left the group and holds the input without reading it is not waited for.
+func TestHeldInput(t *testing.T) {
+	p := shell(t, "exec 3<&0; setsid sleep 1000 >/dev/null 2>&1 & echo $!")
+	p.Timeout = 100 * time.Millisecond
+	lines, err := run(p, text(strings.Repeat("0123456789\n", 1_000_000)))
+	if len(lines) == 1 {
+		if pid, err := strconv.Atoi(lines[0]); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if !errors.Is(err, process.ErrSilent) || len(lines) != 1 {
+		t.Error(lines, err)
+	}
+}
+
+// With Join, feed is done when Run returns, though the program has failed.
+func TestJoin(t *testing.T) {
+	p := shell(t, "exit 5")
+	p.Join = true
+	returned := make(chan struct{})
+	early := make(chan bool, 1)
+	_, err := p.Run(func(w io.Writer) (err error) {
+		for err == nil {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		select {
+		case <-returned:
+			early <- true
+		case <-time.After(200 * time.Millisecond): // in which Run could have returned
+			early <- false
+		}
+		return err
+	}, func([]byte) error { return nil })
+	close(returned)
+	if !errors.Is(err, process.ErrExit) || <-early {
+		t.Errorf("returned before feed had: %v", err)
 	}
 }
 

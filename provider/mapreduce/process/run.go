@@ -24,6 +24,7 @@ type Program struct {
 	Env     []string
 	Timeout time.Duration // of silence; 0: none
 	AnyExit bool          // an exit other than 0 is no failure
+	Join    bool          // feed waits for nothing but the program: Run returns after it
 	Prefix  string        // of the lines on stderr that are for us
 	Report  func(streaming.Said)
 	Log     io.Writer // gets the other lines
@@ -52,7 +53,7 @@ type running struct {
 // once the program reads no more. line gets each line of its output, without its
 // end, until the next. An error of line ends the program and is returned as it is.
 // Once Run has returned, line is not called again, and feed may still run only where
-// the program failed.
+// the program failed and Join is not set.
 func (p Program) Run(feed func(io.Writer) error, line func([]byte) error) (Usage, error) {
 	began := time.Now()
 	r, err := p.start()
@@ -89,13 +90,18 @@ func (p Program) Run(feed func(io.Writer) error, line func([]byte) error) (Usage
 		if r.quiet.Load() {
 			err = r.silent()
 		}
+	} else {
+		_ = r.stdin.SetWriteDeadline(time.Now())
+		if r.Join {
+			<-fed
+		}
 	}
 	usage.Wall = time.Since(began)
 	close(stop)
 	<-watched
+	_ = unix.Kill(-r.process.Pid, unix.SIGKILL) // what it has left behind, where it did not fail
 	r.stdout.Close()
 	r.stderr.Close()
-	_ = r.stdin.SetWriteDeadline(time.Now())
 	return usage, err
 }
 
@@ -242,6 +248,7 @@ func (r *running) kill() {
 	until := time.Now().Add(lastWords)
 	_ = r.stdout.SetReadDeadline(until)
 	_ = r.stderr.SetReadDeadline(until)
+	_ = r.stdin.SetWriteDeadline(until)
 }
 
 // watch kills a program that is silent for too long.
