@@ -74,7 +74,7 @@ func planFile(ctx context.Context, file jobFile, sets []string) (spec.Job, plan.
 
 // surveyPatience is how long a file system that does not answer keeps somebody
 // waiting.
-const surveyPatience = 10 * time.Second
+const surveyPatience = 6 * time.Second
 
 // survey looks for a job's input and for what is in its output's way. An output
 // that a job of this home made may be this job's own: whether it is, its host knows.

@@ -173,7 +173,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 
 // surveyPatience is how long a file system that does not answer keeps somebody
 // waiting who submits a job.
-const surveyPatience = 10 * time.Second
+const surveyPatience = 6 * time.Second
 
 // openData is the engine's way to the data of jobs.
 func openData(job spec.Job, dir, id string) (engine.Source, engine.Output, error) {

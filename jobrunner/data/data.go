@@ -16,8 +16,9 @@ import (
 
 // Options are how a job's file systems are reached.
 type Options struct {
-	// Patience bounds how long one that does not answer is waited for; 0: minutes, as
-	// a running job does.
+	// Patience is how long one that fails is tried again; one that does not answer at
+	// all is waited for two and a half times as long at most. 0: minutes, as a running
+	// job does.
 	Patience time.Duration
 	// Connect opens the file system of a scheme other than the local one; nil = HDFS
 	// by the job's settings.
@@ -137,7 +138,7 @@ func (d *Data) connect(_ context.Context, scheme, authority string) (files.Syste
 	}
 	h := d.job.MapReduce.HDFS
 	return hdfs.Open(hdfs.Config{Authority: authority, Conf: d.beside(h.Conf), User: h.User, Principal: h.Principal, Keytab: d.beside(h.Keytab),
-		Patience: d.options.Patience})
+		Patience: d.options.Patience, Timeout: d.options.Patience * 2 / 3})
 }
 
 // beside is a path of the job file's: relative to its folder.
