@@ -25,12 +25,18 @@ const (
 	ErrPart ErrorKind = "not a part of the file"
 )
 
-// ErrInTheWay says that the output is there already; it is an fs.ErrExist.
-var ErrInTheWay = fmt.Errorf("%w already; an output is never overwritten: remove it or name another", fs.ErrExist)
+// inTheWay says that the output is there already; it is an fs.ErrExist.
+type inTheWay struct{}
+
+func (inTheWay) Error() string {
+	return "exists already; an output is never overwritten: remove it or name another"
+}
+
+func (inTheWay) Unwrap() error { return fs.ErrExist }
 
 // Occupied is the refusal of a job whose output is there already.
 func Occupied(job spec.Job) error {
-	return refuse(job, "output", job.MapReduce.Output, ErrInTheWay)
+	return refuse(job, "output", job.MapReduce.Output, inTheWay{})
 }
 
 // refuse puts what is wrong with a place under the job file's key that names it.

@@ -98,7 +98,7 @@ func (o *Output) begin(ctx context.Context) (Staging, error) {
 	case err != nil:
 		return Staging{}, err
 	case there:
-		return Staging{}, ErrInTheWay
+		return Staging{}, inTheWay{}
 	}
 	above := path.Dir(at)
 	for {

@@ -4,14 +4,16 @@
 // It guarantees that a task's success is journalled exactly once, after its
 // outputs were verified, hashed and synced into the publisher's blob store; that
 // a finished task is never run again in its run, whatever dies; that nothing is
-// leased beyond the job's budget; and that every lease is settled or left to the
-// market's recovery when a job ends.
+// leased beyond the job's budget; that every lease is settled or left to the
+// market's recovery when a job ends; and that a job's output folder appears once, by
+// one rename, with what committed tasks left, or not at all.
 //
 // It leaves to jobrunner/lease what concerns money and connections, to
 // provider/worker what happens inside a container, to jobs/planner what a job
-// is, and to jobrunner/schedule what runs next.
+// is, to jobrunner/data how data files and output folders are reached, and to
+// jobrunner/schedule what runs next.
 //
 // Start at engine.go and submit.go (the interface), then run.go (one job's loop),
 // slot.go and work.go (one container and its attempts), collect.go and commit.go
-// (results), recover.go.
+// (results), delivery.go and output.go (the output folder), recover.go.
 package engine
