@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
@@ -31,6 +32,7 @@ type attempt struct {
 const mergeFiles = 256
 
 func newAttempt(task mapreduce.Task, o Options) (*attempt, error) {
+	o.Log = &sharedLog{to: o.Log}
 	a := &attempt{Options: o, task: task, facts: newFacts()}
 	a.config = &a.task.Config
 	a.skip = task.SkipBad > 0 && a.variable(plan.EnvSkip) == "1"
@@ -129,6 +131,19 @@ func clip(s string) string {
 		return s
 	}
 	return s[:most] + "…"
+}
+
+// sharedLog is the log of several programs at once.
+type sharedLog struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(p)
 }
 
 // closing adds the error of closing to that of what was done.

@@ -56,12 +56,28 @@ type pairs struct {
 }
 
 func (p *pairs) put(key, value []byte) error {
-	if len(p.buffer)+len(key)+len(value)+len(p.separator) >= bufferSize && len(p.buffer) > 0 {
+	if size := len(key) + len(p.separator) + len(value) + 1; len(p.buffer)+size > bufferSize {
 		if err := p.flush(); err != nil {
 			return err
 		}
+		if size > bufferSize {
+			return p.pass(key, p.separator, value, lf)
+		}
+	}
+	if p.buffer == nil {
+		p.buffer = make([]byte, 0, bufferSize)
 	}
 	p.buffer = streaming.AppendPair(p.buffer, key, p.separator, value)
+	return nil
+}
+
+// pass writes what is too large for the buffer.
+func (p *pairs) pass(parts ...[]byte) error {
+	for _, part := range parts {
+		if _, err := p.to.Write(part); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -70,8 +86,6 @@ func (p *pairs) flush() error {
 		return nil
 	}
 	_, err := p.to.Write(p.buffer)
-	if p.buffer = p.buffer[:0]; cap(p.buffer) > 4*bufferSize || cap(p.buffer) < bufferSize {
-		p.buffer = make([]byte, 0, bufferSize)
-	}
+	p.buffer = p.buffer[:0]
 	return err
 }

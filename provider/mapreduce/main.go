@@ -47,9 +47,12 @@ func Code(err error) int {
 	return 1
 }
 
-// Go's own heap is small beside the region that records are collected in; the
-// collector is told to keep it so.
-const gcPercent = 50
+// Go's own heap is small beside the region that records are collected in, which is
+// outside of it, and is to stay so.
+const (
+	gcPercent = 50
+	leastHeap = 48 << 20 // bytes, beyond which memory is given back to the system at once
+)
 
 // Run runs one task.
 func Run(kind string, o Options) error {
@@ -65,6 +68,7 @@ func Run(kind string, o Options) error {
 	if task.Kind != kind {
 		return fmt.Errorf("%s is of a %s task", mapreduce.TaskFile, task.Kind)
 	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(max(task.Memory, leastHeap)))
 	a, err := newAttempt(task, o)
 	if err != nil {
 		return err
