@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -33,6 +34,7 @@ type account struct {
 	free  []uint64             // below next, refused by the ledger; sorted
 	out   map[uint64]time.Time // handed out, fate unknown; since when
 	live  map[uint64]int       // of a Broadcast that waits
+	lost  map[uint64][]byte    // sent by a Broadcast that gave up; its fate is unknown
 }
 
 func newNonces() *nonces { return &nonces{accounts: map[types.Address]*account{}} }
@@ -42,7 +44,7 @@ func (n *nonces) of(addr types.Address) *account {
 	defer n.mu.Unlock()
 	a := n.accounts[addr]
 	if a == nil {
-		a = &account{turn: make(chan struct{}, 1), moved: make(chan struct{}), out: map[uint64]time.Time{}, live: map[uint64]int{}}
+		a = &account{turn: make(chan struct{}, 1), moved: make(chan struct{}), out: map[uint64]time.Time{}, live: map[uint64]int{}, lost: map[uint64][]byte{}}
 		a.turn <- struct{}{}
 		n.accounts[addr] = a
 	}
@@ -125,6 +127,30 @@ func (a *account) sending(nonce uint64) (done func()) {
 	}
 }
 
+// maxLost bounds the transactions of unknown fate that an account remembers.
+const maxLost = 2 * chain.NonceWindow
+
+// unknown remembers a transaction that was sent and whose Broadcast gives up: the
+// node may have lost it, and then the ledger waits for its nonce.
+func (a *account) unknown(nonce uint64, raw []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.lost) < maxLost && nonce >= a.known {
+		a.lost[nonce] = raw
+	}
+}
+
+// lostAt is the transaction of unknown fate with this nonce, if no Broadcast waits
+// for it.
+func (a *account) lostAt(nonce uint64) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.live[nonce] > 0 {
+		return nil
+	}
+	return a.lost[nonce]
+}
+
 // used notes that a transaction with this nonce is on the ledger.
 func (a *account) used(nonce uint64) {
 	a.mu.Lock()
@@ -137,6 +163,7 @@ func (a *account) used(nonce uint64) {
 func (a *account) advance(ledger uint64) {
 	if ledger > a.known || !a.asked {
 		a.asked, a.known = true, max(ledger, a.known)
+		maps.DeleteFunc(a.lost, func(n uint64, _ []byte) bool { return n < a.known })
 		close(a.moved)
 		a.moved = make(chan struct{})
 	}
@@ -175,6 +202,7 @@ func (a *account) refused(nonce uint64) {
 		return
 	}
 	delete(a.out, nonce)
+	delete(a.lost, nonce)
 	if i, found := slices.BinarySearch(a.free, nonce); !found {
 		a.free = slices.Insert(a.free, i, nonce)
 	}

@@ -66,6 +66,8 @@ func (c *Client) Broadcast(ctx context.Context, tx chain.Tx) (Receipt, error) {
 		if errors.Is(err, errStale) {
 			account.resync(tx.Body.Nonce + 1) // at least; saves asking
 		}
+	case wait.sent && !free(tx.Body):
+		account.unknown(tx.Body.Nonce, chain.EncodeTx(tx))
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -216,8 +218,10 @@ func (c *Client) find(ctx context.Context, id types.Hash) (at int64, included In
 	return 0, included, false, fmt.Errorf("%w: transaction %s is not in block %d", ErrProof, id.Short(), answer.Height)
 }
 
-// fillGap uses up a nonce that this client handed out and nobody will send, when
-// transactions wait behind it: the smallest transfer does.
+// fillGap uses up a nonce that this client handed out and that holds up the
+// transactions behind it: one that was sent and got lost between the node's
+// mempool and a block (it restarted) is sent again, though its Broadcast gave up;
+// for one that nobody will send, the smallest transfer does.
 func (c *Client) fillGap(ctx context.Context, tx chain.Tx) {
 	if free(tx.Body) {
 		return
@@ -229,6 +233,13 @@ func (c *Client) fillGap(ctx context.Context, tx chain.Tx) {
 	next, err := c.nonceOf(ctx, from)
 	if err != nil || next >= tx.Body.Nonce {
 		return
+	}
+	if raw := c.nonces.of(from).lostAt(next); raw != nil {
+		verdict, err := c.post(ctx, raw)
+		c.log.Info("a transaction that was lost is sent again", "account", from, "nonce", next, "refusal", verdict.text, "err", err)
+		if verdict.kind != refused {
+			return
+		}
 	}
 	key, ok := c.nonces.of(from).gap(next, patience)
 	if !ok {
