@@ -3,6 +3,7 @@ module github.com/zennet/zennet
 go 1.26.8
 
 require (
+	filippo.io/age v1.2.1
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/btcsuite/btcd/btcec/v2 v2.3.6
 	github.com/btcsuite/btcd/btcutil v1.2.0

@@ -43,6 +43,9 @@ that zennet-job hands to it; with --provide it sells containers of this machine 
 root and runc); both may be given. With --devnet it keeps up a whole network on this
 machine: a ledger, three providers, one publisher.
 
+Keys are in the state folder, encrypted where ZENNET_PASSPHRASE, or the first line of the
+file that ZENNET_PASSPHRASE_FILE names, gives a passphrase.
+
 Exit status: 0 stopped in order, 2 flags wrong, 4 the ledger does not answer or
 the state folder's disk is full or broken (started again, it goes on), 1 otherwise.`,
 		Example: `  zennetd --devnet

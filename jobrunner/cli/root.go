@@ -14,6 +14,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/home"
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/spec"
+	"github.com/zennet/zennet/ledger/keyfile"
 )
 
 // Exit statuses of the commands (DESIGN.md, "What scripts rely on").
@@ -93,7 +94,7 @@ func status(err error) int {
 		return exitNoOffer
 	case errors.Is(err, api.ErrSpec), errors.Is(err, api.ErrNotFound), errors.Is(err, journal.ErrNotFound),
 		errors.Is(err, spec.ErrSyntax), errors.Is(err, spec.ErrKey), errors.Is(err, spec.ErrValue),
-		errors.Is(err, spec.ErrFile), errors.Is(err, spec.ErrNotBuilt), errors.Is(err, errUsage):
+		errors.Is(err, keyfile.ErrKeyFile), errors.Is(err, spec.ErrFile), errors.Is(err, spec.ErrNotBuilt), errors.Is(err, errUsage):
 		return exitUsage
 	}
 	return exitFailed

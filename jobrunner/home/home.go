@@ -4,15 +4,13 @@
 package home
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
+	"github.com/zennet/zennet/ledger/keyfile"
 	"github.com/zennet/zennet/ledger/types"
 )
 
@@ -22,12 +20,8 @@ type ErrorKind string
 // Error is the kind's own sentence.
 func (k ErrorKind) Error() string { return string(k) }
 
-const (
-	// ErrLocked says that another process hosts this home.
-	ErrLocked ErrorKind = "another process holds the lock"
-	// ErrKeyFile says that a key file is malformed or open to others.
-	ErrKeyFile ErrorKind = "bad key file"
-)
+// ErrLocked says that another process hosts this home.
+const ErrLocked ErrorKind = "another process holds the lock"
 
 // Home is a state folder.
 type Home struct{ Dir string }
@@ -92,65 +86,11 @@ func (h Home) Lock() (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// Key reads keys/<name>.key, or draws and stores a new one (mode 0600, written
-// beside, synced and renamed: a key is never half there).
+// Key reads keys/<name>.key, or draws and stores a new one (ledger/keyfile: mode
+// 0600, encrypted where a passphrase is given).
 func (h Home) Key(name string) (types.PrivateKey, error) {
 	return KeyFile(filepath.Join(h.path("keys"), name+".key"))
 }
 
 // KeyFile is Key for any path.
-func KeyFile(path string) (types.PrivateKey, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return newKeyFile(path)
-	}
-	if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return types.PrivateKey{}, fmt.Errorf("%w: %s is open to others (mode %04o): chmod 600 it", ErrKeyFile, path, info.Mode().Perm())
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %s is not 64 hex digits", ErrKeyFile, path)
-	}
-	key, err := types.KeyFromBytes(raw)
-	if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %s: %v", ErrKeyFile, path, err)
-	}
-	return key, nil
-}
-
-func newKeyFile(path string) (types.PrivateKey, error) {
-	key, err := types.NewKey(rand.Reader)
-	if err != nil {
-		return types.PrivateKey{}, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".key-*")
-	if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if _, err := fmt.Fprintln(f, hex.EncodeToString(key.Bytes())); err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	if err := f.Sync(); err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	// Link, not rename: of two processes that make the key at once, one wins and
-	// the other reads the winner's.
-	if err := os.Link(f.Name(), path); errors.Is(err, os.ErrExist) {
-		return KeyFile(path)
-	} else if err != nil {
-		return types.PrivateKey{}, fmt.Errorf("%w: %v", ErrKeyFile, err)
-	}
-	return key, nil
-}
+func KeyFile(path string) (types.PrivateKey, error) { return keyfile.Open(path) }

@@ -43,28 +43,6 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestKeyFileIsRefused(t *testing.T) {
-	for name, c := range map[string]struct {
-		text string
-		mode os.FileMode
-	}{
-		"open to others": {"11" + zeros, 0o644},
-		"not hex":        {"zz" + zeros, 0o600},
-		"too short":      {"11", 0o600},
-		"zero":           {"00" + zeros, 0o600},
-	} {
-		path := filepath.Join(t.TempDir(), "k.key")
-		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := home.KeyFile(path); !errors.Is(err, home.ErrKeyFile) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-const zeros = "00000000000000000000000000000000000000000000000000000000000000"
-
 func TestLockIsExclusive(t *testing.T) {
 	h := home.Home{Dir: t.TempDir()}
 	release, err := h.Lock()
