@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -156,8 +157,14 @@ func (r *Reader) readKey(n int) error {
 	return err
 }
 
-// gather appends n bytes. It takes memory as they come, not as they are promised.
+// promised is how much memory is taken for what has only been promised: enough for
+// a large record not to be copied as it grows, and little where nothing comes,
+// for pages that are not used cost nothing.
+const promised = 256 << 20
+
+// gather appends n bytes. Beyond what is promised it takes memory as they come.
 func (r *Reader) gather(dst []byte, n int) ([]byte, error) {
+	dst = slices.Grow(dst, min(n, promised))
 	for n > 0 {
 		if err := r.fill(); err != nil {
 			return dst, err

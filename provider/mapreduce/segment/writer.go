@@ -165,5 +165,8 @@ func (w *Writer) Close() (Footer, int64, error) {
 	if w.footer.Blocks > 0 {
 		w.write(w.footer.encode())
 	}
+	if cap(w.keep) > BlockSize { // a key of uncommon size
+		w.keep, w.last = nil, nil
+	}
 	return w.footer, w.written, w.err
 }
