@@ -256,33 +256,6 @@ func TestBuiltins(t *testing.T) {
 	}
 }
 
-// Words are found as the slow way finds them, whatever the bytes are.
-func FuzzWords(f *testing.F) {
-	f.Add([]byte("a b\x00c \x01 éà\fword 12345678 123456789\r\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 1000 || bytes.HasPrefix(data, bom) {
-			return
-		}
-		j := &job{Options: streamed("builtin:wordcount", "builtin:sum"), inputs: []string{string(data)}}
-		got, err := j.run(t)
-		if err != nil {
-			t.Fatal(err)
-		}
-		counts := map[string]int{}
-		for _, w := range bytes.FieldsFunc(data, func(r rune) bool { return r < 128 && space[byte(r)] }) {
-			counts[string(w)]++
-		}
-		var want []string
-		for w, n := range counts {
-			want = append(want, fmt.Sprintf("%s\t%d\n", w, n))
-		}
-		slices.Sort(want)
-		if got[0] != strings.Join(want, "") {
-			t.Errorf("%q, want %q", got[0], want)
-		}
-	})
-}
-
 func TestFailures(t *testing.T) {
 	exit := func(n int) func(error) bool {
 		return func(err error) bool { return errors.Is(err, process.ErrExit) && Code(err) == n }
