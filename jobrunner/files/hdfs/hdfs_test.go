@@ -19,23 +19,32 @@ func soak(t *testing.T) {
 	}
 }
 
-// open opens the cluster as its superuser and returns a folder for the test.
+// open opens the cluster as its superuser and makes an empty folder for the test.
 func open(t testing.TB, c *hdfstest.Cluster, change func(*Config)) (*System, string) {
 	t.Helper()
-	config := Config{Conf: c.Conf, User: c.User, Patience: 2 * time.Minute, Timeout: 20 * time.Second}
-	if change != nil {
-		change(&config)
-	}
-	s, err := Open(config)
-	filestest.Must(t, err)
-	t.Cleanup(func() { s.Close() })
+	s := another(t, c, change)
 	folder := "/test/" + t.Name()
 	filestest.Must(t, s.Remove(filestest.Context(t), folder))
 	filestest.Must(t, s.MkdirAll(filestest.Context(t), folder))
 	return s, folder
 }
 
-func shared(t testing.TB) *hdfstest.Cluster { return hdfstest.Shared(t, hdfstest.Options{}) }
+// another opens the cluster once more.
+func another(t testing.TB, c *hdfstest.Cluster, change func(*Config)) *System {
+	t.Helper()
+	config := Config{Conf: c.Conf, User: c.User, Patience: 2 * time.Minute}
+	if change != nil {
+		change(&config)
+	}
+	s, err := Open(config)
+	filestest.Must(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func shared(t testing.TB) *hdfstest.Cluster {
+	return hdfstest.Shared(t, hdfstest.Options{Encryption: true})
+}
 
 func TestSystem(t *testing.T) {
 	s, folder := open(t, shared(t), nil)

@@ -34,7 +34,16 @@ func (s *System) Put(ctx context.Context, p string, source files.Source) (files.
 	case !errors.Is(err, fs.ErrNotExist):
 		return files.Info{}, err
 	}
-	hidden, size, err := s.write(ctx, path.Dir(p), source)
+	folder, err := s.Stat(ctx, path.Dir(p))
+	switch {
+	case err != nil:
+		return fail(err)
+	case !folder.Folder:
+		return fail(fmt.Errorf("%s is no folder: %w", s.url(folder.Path), fs.ErrInvalid))
+	case folder.Encrypted:
+		return fail(fmt.Errorf("lies in an encryption zone, for which only ciphertext could be written from here: %w", files.ErrUnsupported))
+	}
+	hidden, size, err := s.write(ctx, folder, source)
 	if err != nil {
 		return fail(err)
 	}
@@ -57,14 +66,15 @@ func (s *System) Put(ctx context.Context, p string, source files.Source) (files.
 type layout struct {
 	replication int
 	block       int64
+	striped     bool // erasure-coded: the library knows no stripes
 }
 
 // write writes a hidden file into a folder and returns its path and size.
-func (s *System) write(ctx context.Context, folder string, source files.Source) (string, int64, error) {
+func (s *System) write(ctx context.Context, folder files.Info, source files.Source) (string, int64, error) {
 	r := retry{s: s, ctx: ctx}
-	var wanted layout
+	wanted := layout{striped: folder.ErasureCoded}
 	for way := 0; ; {
-		hidden := path.Join(folder, ".zennet-"+rand.Text())
+		hidden := path.Join(folder.Path, ".zennet-"+rand.Text())
 		n, fault, err := s.writeBy(ctx, way, hidden, &wanted, source)
 		if err == nil {
 			return hidden, n, nil
@@ -101,7 +111,7 @@ func (s *System) writeBy(ctx context.Context, way int, hidden string, wanted *la
 	if err := s.layout(ctx, wanted); err != nil {
 		return 0, false, err
 	}
-	if way >= 2 && !s.web.down() {
+	if wanted.striped || way >= 2 && !s.web.down() {
 		n, err := s.web.create(ctx, hidden, *wanted, source)
 		return n, true, err
 	}

@@ -89,6 +89,9 @@ func (c *Cluster) writeConf() error {
 	if c.o.Kerberos {
 		c.kerberosSettings(core, hdfs)
 	}
+	if c.o.Encryption {
+		core["hadoop.security.key.provider.path"] = "jceks://file" + filepath.Join(c.dir, "keys.jceks")
+	}
 	maps.Copy(core, c.o.Core)
 	maps.Copy(hdfs, c.o.HDFS)
 	if err := WriteSettings(filepath.Join(c.Conf, "core-site.xml"), core); err != nil {

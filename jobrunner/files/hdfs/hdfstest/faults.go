@@ -2,12 +2,13 @@ package hdfstest
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 )
 
@@ -70,6 +71,36 @@ func (c *Cluster) Failover(from, to int) error {
 	}
 	_, err := c.Java(HA, "-transitionToActive", c.names[to].id)
 	return err
+}
+
+const zoneKey = "zennet"
+
+// CreateZone makes a folder that is there and empty an encryption zone.
+func (c *Cluster) CreateZone(path string) error {
+	_, err := c.Java("org.apache.hadoop.hdfs.tools.CryptoAdmin", "-createZone", "-keyName", zoneKey, "-path", path)
+	return err
+}
+
+// ErasureCode makes the files that will be put into a folder erasure-coded; it
+// needs three DataNodes.
+func (c *Cluster) ErasureCode(path string) error {
+	const policy = "XOR-2-1-1024k"
+	for _, q := range []string{"/?op=ENABLEECPOLICY", path + "?op=SETECPOLICY"} {
+		req, err := http.NewRequest(http.MethodPut, "http://"+c.names[0].http+"/webhdfs/v1"+q+"&ecpolicy="+policy+"&user.name="+c.User, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := c.client.Do(req)
+		if err != nil {
+			return err
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: %s: %s", q, resp.Status, text)
+		}
+	}
+	return nil
 }
 
 var blockName = regexp.MustCompile(`blk_(\d+)_\d+ len=(\d+)`)
@@ -137,13 +168,4 @@ func (c *Cluster) replica(path string, i int, block int64) (string, error) {
 		err = fmt.Errorf("DataNode %d has no %s of %s", i, name, path)
 	}
 	return found, err
-}
-
-func containsAll(s string, words ...string) bool {
-	for _, w := range words {
-		if !strings.Contains(s, w) {
-			return false
-		}
-	}
-	return true
 }
