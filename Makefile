@@ -10,13 +10,16 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test soak lint bench fuzz dist clean
+.PHONY: help deps test-deps build demo test soak lint bench fuzz dist clean
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that Zennet runs on (idempotent; as root)
 	@scripts/deps.sh
+
+test-deps: ## and those that tests and benchmarks need besides
+	@scripts/deps.sh test
 
 build: ## build every program into bin/
 	@mkdir -p bin
@@ -26,18 +29,18 @@ build: ## build every program into bin/
 demo: deps build ## fold a small protein on the embedded network: containers, payments, ledger, report
 	@scripts/demo.sh
 
-test: deps build ## run every test (needs root: real containers, gromacs, ledger)
+test: test-deps build ## run every test (needs root: real containers, gromacs, ledger)
 	@$(MAKE) --no-print-directory lint
 	$(GO) test -timeout 20m ./...
 
-soak: deps build ## every test five times over: what fails once in a while shows here
-	$(GO) test -count=5 -timeout 120m ./...
+soak: test-deps build ## every test five times over: what fails once in a while shows here
+	ZENNET_SOAK=1 $(GO) test -count=5 -timeout 120m ./...
 
 lint: ## formatting and vet
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi
 	@$(GO) vet ./...
 
-bench: deps build ## the ratios that the README claims, each in one run
+bench: test-deps build ## the ratios that the README claims, each in one run
 	@scripts/bench.sh
 
 fuzz: ## fuzz every decoder, FUZZTIME (20s) each

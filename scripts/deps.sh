@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what Zennet needs from Debian: runc (containers), gromacs (the demo's
 # job), mkfs.ext4 (scratch disks), and the tools that compressed files are compared
-# with. Does nothing where all of it is there already.
+# with. With the argument "test" also what only tests need: Java and Maven, for a
+# real Hadoop. Does nothing where all of it is there already.
 set -euo pipefail
 
 packages=(runc gromacs e2fsprogs iproute2 parallel ca-certificates bzip2 zstd lz4 python3)
+[ "${1:-}" != test ] || packages+=(default-jdk-headless maven)
 missing=()
 for p in "${packages[@]}"; do
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing+=("$p")
