@@ -153,7 +153,7 @@ func TestNameNodeRestart(t *testing.T) {
 	s, folder := open(t, c, nil)
 	data := filestest.Random(3<<19, 12)
 	filestest.Put(t, s, folder+"/f", data)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	stop, rounds := make(chan struct{}), make(chan int, 4)
 	var work sync.WaitGroup

@@ -19,11 +19,11 @@ import (
 func TestHA(t *testing.T) {
 	c := hdfstest.Start(t, hdfstest.Options{HA: true, DataNodes: 1})
 	s, folder := open(t, c, func(c *Config) {
-		c.Authority, c.Timeout, c.Patience = hdfstest.Nameservice, 3*time.Second, 3*time.Minute
+		c.Authority, c.Timeout, c.Patience = hdfstest.Nameservice, 10*time.Second, 4*time.Minute
 	})
 	data := filestest.Random(3<<19, 14)
 	filestest.Put(t, s, folder+"/f", data)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 
 	stop := make(chan struct{})
@@ -50,7 +50,8 @@ func TestHA(t *testing.T) {
 
 	// The standby is frozen: a client that begins with it goes on to the other.
 	c.StopNameNode(0)
-	fresh := another(t, c, func(c *Config) { c.Authority, c.Timeout = hdfstest.Nameservice, time.Second })
+	fresh := another(t, c, func(c *Config) { c.Authority, c.Timeout = hdfstest.Nameservice, 3*time.Second })
+	// Reads begin with a call of their own, not by way of Stat.
 	got := filestest.Read(t, fresh, folder+"/f", 0)
 	c.ContinueNameNode(0)
 	if !bytes.Equal(got, data) {

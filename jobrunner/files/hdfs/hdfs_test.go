@@ -32,7 +32,7 @@ func open(t testing.TB, c *hdfstest.Cluster, change func(*Config)) (*System, str
 // another opens the cluster once more.
 func another(t testing.TB, c *hdfstest.Cluster, change func(*Config)) *System {
 	t.Helper()
-	config := Config{Conf: c.Conf, User: c.User, Patience: 2 * time.Minute}
+	config := Config{Conf: c.Conf, User: c.User, Patience: 4 * time.Minute}
 	if change != nil {
 		change(&config)
 	}

@@ -347,13 +347,18 @@ func (st *nativeStream) close(err error) {
 			st.s.release(st.l)
 			return
 		}
-		// What the NameNode refused leaves the link in order; a failure between
-		// here and a DataNode does not.
+		// What the NameNode refused leaves the link in order; other failures may
+		// not, be they the NameNode's or a DataNode's.
 		var r *remote
-		if mapped, passes := explain(err); errors.As(mapped, &r) && !passes {
+		mapped, passes := explain(err)
+		answered := errors.As(mapped, &r)
+		if answered && !passes {
 			st.s.release(st.l)
 			return
 		}
 		st.s.drop(st.l)
+		if answered || st.f == nil || st.l.lost() || st.l.refused() || strings.Contains(err.Error(), noNameNode) {
+			st.s.failOver(st.l.nn)
+		}
 	})
 }

@@ -52,6 +52,10 @@ var kinds = map[string]error{
 	"org.apache.hadoop.hdfs.protocol.FSLimitException$PathComponentTooLongException": fs.ErrInvalid,
 }
 
+// noNameNode begins what the library says when the only NameNode of a client is
+// in standby, or could not be connected again.
+const noNameNode = "no available namenodes"
+
 // passing are exceptions of a server that will do what it was asked later, or of
 // one whose partner will.
 var passing = map[string]bool{

@@ -153,6 +153,9 @@ func (w *web) askOne(ctx context.Context, method, target string) ([]byte, error)
 	return answer(resp)
 }
 
+// notAuthenticated is what a server says whose HTTP side takes no tickets.
+const notAuthenticated = "java.lang.SecurityException"
+
 // answer reads a reply, or the exception in it.
 func answer(resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, replyMax))
@@ -170,6 +173,9 @@ func answer(resp *http.Response) ([]byte, error) {
 	}
 	if json.Unmarshal(body, &e) != nil || e.RemoteException.JavaClassName == "" {
 		return nil, fmt.Errorf("%w: %s", errNoWeb, resp.Status)
+	}
+	if resp.StatusCode == http.StatusUnauthorized || e.RemoteException.JavaClassName == notAuthenticated {
+		return nil, fmt.Errorf("%w: %s", errNoWeb, e.RemoteException.Message)
 	}
 	return nil, newRemote(e.RemoteException.JavaClassName, e.RemoteException.Message)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +14,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	krb "github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/spnego"
 )
 
 // Nameservice is the name of an HA cluster.
@@ -63,6 +65,7 @@ type Cluster struct {
 	rmWeb  string // the ResourceManager's HTTP address
 	kdc    *process
 	krb5   string // krb5.conf
+	ticket *krb.Client
 	client http.Client
 }
 
@@ -261,6 +264,9 @@ func (c *Cluster) Close() {
 		n.process.kill()
 	}
 	c.kdc.kill()
+	if c.ticket != nil {
+		c.ticket.Destroy()
+	}
 	os.RemoveAll(c.dir)
 }
 
@@ -337,7 +343,11 @@ func (c *Cluster) ready(i, live int) error {
 }
 
 func (c *Cluster) get(url string) ([]byte, error) {
-	resp, err := c.client.Get(url)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -347,6 +357,14 @@ func (c *Cluster) get(url string) ([]byte, error) {
 		err = fmt.Errorf("%s: %s", resp.Status, text)
 	}
 	return text, err
+}
+
+// do sends a request, with a ticket where the cluster wants one.
+func (c *Cluster) do(req *http.Request) (*http.Response, error) {
+	if c.ticket == nil {
+		return c.client.Do(req)
+	}
+	return spnego.NewClient(c.ticket, &c.client, "HTTP/127.0.0.1").Do(req)
 }
 
 // dead is the failure of a process that ended by itself.
@@ -388,17 +406,4 @@ func listens(address string) bool {
 		conn.Close()
 	}
 	return err == nil
-}
-
-// freeAddress is an address of 127.0.0.1 that nobody listens at, below the ports
-// that the kernel gives to outgoing connections: a daemon that is restarted must
-// find it free again.
-func freeAddress() string {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
 }

@@ -90,7 +90,7 @@ func (c *Cluster) ErasureCode(path string) error {
 		if err != nil {
 			return err
 		}
-		resp, err := c.client.Do(req)
+		resp, err := c.do(req)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	krb "github.com/jcmturner/gokrb5/v8/client"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/keytab"
 )
 
 // Realm is the Kerberos realm of a cluster with Kerberos.
@@ -30,12 +34,16 @@ func (c *Cluster) startKDC() error {
 	if err := os.WriteFile(properties, []byte(text), 0o644); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(work, "secret"), []byte("signs cookies"), 0o600); err != nil {
+		return err
+	}
 	var err error
 	c.kdc, err = c.start("kdc", "org.apache.hadoop.minikdc.MiniKdc", work, properties, c.Keytab(),
 		"hdfs/127.0.0.1", "HTTP/127.0.0.1", "hdfs/localhost", "HTTP/localhost", "alice")
 	if err != nil {
 		return err
 	}
+	var last error
 	err = c.await(func() (bool, error) {
 		if c.kdc.ended() {
 			return false, c.kdc.failure()
@@ -51,11 +59,31 @@ func (c *Cluster) startKDC() error {
 			return false, nil
 		}
 		c.krb5 = found[0]
-		return true, nil
+		last = c.login() // the files may be half written
+		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("Kerberos server: %w", err)
+		return fmt.Errorf("Kerberos server: %w (%v)", err, last)
 	}
+	return nil
+}
+
+// login gets the ticket with which the cluster's web pages are asked.
+func (c *Cluster) login() error {
+	conf, err := config.Load(c.krb5)
+	if err != nil {
+		return err
+	}
+	keys, err := keytab.Load(c.Keytab())
+	if err != nil {
+		return err
+	}
+	ticket := krb.NewWithKeytab("hdfs/127.0.0.1", Realm, keys, conf, krb.DisablePAFXFAST(true))
+	if err := ticket.Login(); err != nil {
+		ticket.Destroy()
+		return err
+	}
+	c.ticket = ticket
 	return nil
 }
 
@@ -67,6 +95,10 @@ func (c *Cluster) kerberosSettings(core, hdfs Settings) {
 		hdfs["dfs."+daemon+".kerberos.principal"] = "hdfs/127.0.0.1@" + Realm
 		hdfs["dfs."+daemon+".keytab.file"] = c.Keytab()
 	}
+	core["hadoop.http.authentication.type"] = "kerberos"
+	core["hadoop.http.authentication.kerberos.principal"] = "HTTP/127.0.0.1@" + Realm
+	core["hadoop.http.authentication.kerberos.keytab"] = c.Keytab()
+	core["hadoop.http.authentication.signature.secret.file"] = filepath.Join(c.dir, "kdc", "secret")
 	hdfs["dfs.web.authentication.kerberos.principal"] = "HTTP/127.0.0.1@" + Realm
 	hdfs["dfs.web.authentication.kerberos.keytab"] = c.Keytab()
 	hdfs["dfs.block.access.token.enable"] = "true"
