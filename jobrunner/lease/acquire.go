@@ -58,6 +58,8 @@ type request struct {
 	broke   error // ErrNotAffordable, once met
 	first   time.Time
 	heard   map[types.Address]bool
+	came    int            // offers that fit, in all
+	failed  map[string]int // by network: providers that were chosen and gave no container
 }
 
 // Acquire announces what is wanted and hands containers to each, one after
@@ -81,7 +83,7 @@ func (m *Market) newRequest(r Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &request{Request: r, m: m, purse: p, wake: make(chan struct{}, 1), pending: map[*session]bool{}, heard: map[types.Address]bool{}}
+	q := &request{Request: r, m: m, purse: p, wake: make(chan struct{}, 1), pending: map[*session]bool{}, heard: map[types.Address]bool{}, failed: map[string]int{}}
 	leases, err := m.cfg.Journal.Leases(r.Job, false)
 	if err != nil {
 		return nil, err
@@ -198,8 +200,8 @@ func (q *request) offer(s *session, caps protocol.Capabilities) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	reason := q.unfit(s.provider, caps)
-	if reason == "" && len(q.offers) >= maxOffers {
-		reason = "too many offers"
+	if reason == "" {
+		reason = q.admit(offer{s, caps})
 	}
 	q.heard[s.provider] = true
 	if reason != "" {
@@ -210,7 +212,6 @@ func (q *request) offer(s *session, caps protocol.Capabilities) {
 	if q.first.IsZero() {
 		q.first = time.Now()
 	}
-	q.offers = append(q.offers, offer{s, caps})
 	q.nudge()
 }
 
@@ -267,6 +268,7 @@ func (q *request) over(s *session) {
 	defer q.mu.Unlock()
 	if q.pending[s] {
 		delete(q.pending, s)
+		q.failed[s.group]++
 		q.refuse(s.provider, s.view.Load().reason)
 	}
 	q.offers = slices.DeleteFunc(q.offers, func(o offer) bool { return o.s == s })

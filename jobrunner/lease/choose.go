@@ -93,11 +93,16 @@ func prices(offers []offer) []float64 {
 	return out
 }
 
-// best is the index of the offer to take next, or -1: one of a provider with the
-// fewest leases of this job, not to be avoided, the cheapest. Where as many
-// distinct providers are still missing as containers, a known one will not do.
+// best is the index of the offer to take next, or -1: not to be avoided, of the
+// network that failed least in this request, of a network, then a provider, with
+// the fewest leases of this job, the cheapest. Where as many distinct providers are
+// still missing as containers, a known one will not do.
 func (q *request) best(held map[types.Address]int, want int) int {
 	price := prices(q.offers)
+	near := map[string]int{} // negotiations by network
+	for s := range q.pending {
+		near[s.group]++
+	}
 	order := make([]int, len(q.offers))
 	for i := range order {
 		order[i] = i
@@ -106,6 +111,12 @@ func (q *request) best(held map[types.Address]int, want int) int {
 		x, y := q.offers[order[a]], q.offers[order[b]]
 		if ax, ay := slices.Contains(q.Avoid, x.s.provider), slices.Contains(q.Avoid, y.s.provider); ax != ay {
 			return ay
+		}
+		if fx, fy := q.failed[x.s.group], q.failed[y.s.group]; fx != fy {
+			return fx < fy
+		}
+		if nx, ny := near[x.s.group], near[y.s.group]; nx != ny {
+			return nx < ny
 		}
 		if hx, hy := held[x.s.provider], held[y.s.provider]; hx != hy {
 			return hx < hy

@@ -28,11 +28,12 @@ const (
 
 // Bounds of one market.
 const (
-	maxOffers     = 256              // unanswered offers of one request
 	firstFrame    = 10 * time.Second // until a provider that dialed says what it wants
 	sendTimeout   = 10 * time.Second // of one control message
 	ledgerTimeout = 60 * time.Second // of one ledger action; the machines try again
 	measureWait   = time.Second      // of a reading from inside
+
+	negotiateSeconds = 8 // all of it: who is slower leaves its place to others while a request waits
 )
 
 // Ledger is what a market needs of the ledger (ledger/client).
@@ -100,6 +101,8 @@ type Market struct {
 	requests  map[types.Hash]*request // by announcement
 	sessions  map[types.Hash]*session // by contract, from Accept on
 	purses    map[string]*purse       // by job
+
+	groupOf func(network.Conn, types.Address) string // a provider's network
 }
 
 // Open begins to answer providers that dial in. Recover, to be called next, goes on
@@ -125,8 +128,9 @@ func Open(cfg Config) (*Market, error) {
 	if cfg.Params.MarginSeconds == 0 {
 		cfg.Params = contract.DefaultParams()
 		cfg.Params.MarginSeconds = uint32(cfg.Ledger.Params().MarginSeconds)
+		cfg.Params.TimeoutSeconds = map[contract.Phase]uint32{contract.Negotiating: negotiateSeconds}
 	}
-	m := &Market{cfg: cfg, log: cfg.Log, requests: map[types.Hash]*request{}, sessions: map[types.Hash]*session{}, purses: map[string]*purse{}}
+	m := &Market{cfg: cfg, log: cfg.Log, requests: map[types.Hash]*request{}, sessions: map[types.Hash]*session{}, purses: map[string]*purse{}, groupOf: groupOf}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	var err error
 	if m.blocks, err = followHeights(m.ctx, &m.owns, cfg.Ledger); err != nil {
@@ -215,6 +219,7 @@ func (m *Market) offered(provider types.Address, l *link, caps *protocol.Capabil
 		return
 	}
 	s := newSession(m, provider, r)
+	s.group = m.groupOf(l.stream.Conn(), provider)
 	s.begin(l, caps)
 }
 

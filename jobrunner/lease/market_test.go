@@ -18,6 +18,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/contract"
 	"github.com/zennet/zennet/provider/peer"
 	"github.com/zennet/zennet/provider/protocol"
 )
@@ -41,6 +42,7 @@ type bench struct {
 	market  *Market
 	grace   time.Duration
 	life    time.Duration
+	talk    uint32 // seconds that a negotiation may take; 0: as the machines' default
 }
 
 const testBudget = 5 * types.XEN
@@ -72,7 +74,9 @@ func (b *bench) newHost(listen string) host.Host {
 // open opens the market, as after every start.
 func (b *bench) open() *Market {
 	b.t.Helper()
-	m, err := Open(Config{Key: b.key, Host: b.host, Ledger: b.ledger.client(), Journal: b.journal, Params: b.ledger.machineParams(),
+	params := b.ledger.machineParams()
+	params.TimeoutSeconds = map[contract.Phase]uint32{contract.Negotiating: b.talk}
+	m, err := Open(Config{Key: b.key, Host: b.host, Ledger: b.ledger.client(), Journal: b.journal, Params: params,
 		Interval: time.Second, Grace: b.grace, Gather: 100 * time.Millisecond, Service: 10 * time.Second, Lifetime: b.life,
 		Log: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {

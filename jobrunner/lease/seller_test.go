@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,8 @@ type seller struct {
 	talkative  bool   // logs its machine
 	busy       bool   // its containers use more of their core
 	closeTwice bool   // sends a second, higher CLOSE
+	mute       bool   // does not answer OFFER
+	muted      atomic.Int32
 
 	mu     sync.Mutex
 	leases []*soldLease
@@ -252,6 +255,10 @@ func (l *soldLease) read(s network.Stream) {
 				s.Reset()
 				l.step(contract.LinkDown{At: now(), Reason: err.Error()})
 				l.redial()
+				return
+			}
+			if _, ok := m.(*protocol.Offer); ok && l.p.mute {
+				l.p.muted.Add(1)
 				return
 			}
 			l.step(contract.Received{At: now(), Message: m})

@@ -29,6 +29,7 @@ type session struct {
 	machine  contract.Publisher
 	job      string
 	purse    *purse
+	group    string   // the provider's network, while it is an offer
 	request  *request // whose offer this is; nil after a restart
 	resumed  func()   // called once when a restored lease has its provider back
 
