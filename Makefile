@@ -8,12 +8,13 @@ MAINS := ./jobrunner/cmd/zennet-job ./jobrunner/cmd/zennetd ./ledger/cmd/xencoin
 WORKER := ./provider/cmd/zennet-worker
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 20s
+MIB ?= 256
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test-deps build demo test soak lint bench fuzz dist clean
+.PHONY: help deps test-deps build demo test soak lint bench bench-mapreduce fuzz dist clean
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that Zennet runs on (idempotent; as root)
 	@scripts/deps.sh
@@ -42,6 +43,9 @@ lint: ## formatting and vet
 
 bench: test-deps build ## the ratios that the README claims, each in one run
 	@scripts/bench.sh
+
+bench-mapreduce: test-deps build ## MapReduce beside Hadoop on YARN and beside plain pipes, over MIB (256) MiB
+	ZENNET_BENCH_MIB=$(MIB) $(GO) test ./jobrunner/e2e -run '^TestBenchMapReduce$$' -v -count=1 -timeout 60m | grep -v '^PASS\|^ok\|^=== '
 
 fuzz: ## fuzz every decoder, FUZZTIME (20s) each
 	@scripts/fuzz.sh $(FUZZTIME)

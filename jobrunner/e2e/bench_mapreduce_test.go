@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zennet/zennet/jobrunner/files/hdfs/hdfstest"
+)
+
+// TestBenchMapReduce compares jobs over one HDFS with Hadoop on YARN and with plain
+// pipes, in one run on this machine: make bench-mapreduce MIB=256.
+func TestBenchMapReduce(t *testing.T) {
+	mib, err := strconv.Atoi(os.Getenv("ZENNET_BENCH_MIB"))
+	if err != nil || mib < 1 {
+		t.Skip("make bench-mapreduce runs this")
+	}
+	// Python that flushes every line would measure only that.
+	os.Unsetenv("PYTHONUNBUFFERED")
+	c := hdfstest.Start(t, hdfstest.Options{DataNodes: 1, YARN: true, Fast: true, BlockSize: 128 << 20})
+	s := newSite(t)
+	t.Setenv("HADOOP_CONF_DIR", c.Conf)
+	t.Setenv("HADOOP_USER_NAME", c.User)
+	s.network()
+	shell := func(args ...string) {
+		t.Helper()
+		if _, err := c.Java("org.apache.hadoop.fs.FsShell", args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, rows := s.dir+"/text", s.dir+"/rows"
+	fill(t, text, mib, proseLine)
+	fill(t, rows, mib, rowLine)
+	small := s.write("small", strings.Repeat("some words to count here\n", 200))
+	shell("-mkdir", "-p", c.URL("/in"))
+	shell("-put", "file:"+text, "file:"+rows, "file:"+small, c.URL("/in/"))
+	s.write("map.py", "import sys\nfor line in sys.stdin:\n    for w in line.split():\n        print(w + '\\t1')\n")
+	s.write("sum.py", `import sys
+last, n = None, 0
+for line in sys.stdin:
+    k, v = line.rstrip('\n').split('\t', 1)
+    if k != last:
+        if last is not None: print(last + '\t' + str(n))
+        last, n = k, 0
+    n += int(v)
+if last is not None: print(last + '\t' + str(n))
+`)
+	job := func(name, in, section string) time.Duration {
+		t.Helper()
+		file := s.write(name+".yaml", fmt.Sprintf(`version: 1
+kind: mapreduce
+name: %[1]s
+resources: {cpu: 1, memory: 1G, disk: 4G}
+slots: 2
+budget: 5 XEN
+input: %[2]s
+output: %[3]s
+mapreduce: %[4]s
+outputs: results/%[1]s
+`, name, c.URL("/in/"+in), c.URL("/out/"+name), section))
+		begin := time.Now()
+		s.job(0, "submit", file)
+		return time.Since(begin)
+	}
+	hadoop := func(run func(args ...string) (string, error), args ...string) time.Duration {
+		t.Helper()
+		begin := time.Now()
+		if out, err := run(args...); err != nil {
+			t.Fatalf("%v\n%s", err, tail([]byte(out), 3000))
+		}
+		return time.Since(begin)
+	}
+	say := func(what string, ours time.Duration, others string, theirs time.Duration, goal string) {
+		fmt.Printf("%-34s %7.2f s, %s %7.2f s: ratio %5.2f (goal %s)\n", what, ours.Seconds(), others, theirs.Seconds(), theirs.Seconds()/ours.Seconds(), goal)
+	}
+
+	few := job("few", "small", `{mapper: "builtin:wordcount", reducer: "builtin:sum", reducers: 1}`)
+	fmt.Printf("%-34s %7.2f s (goal 1 s on warm slots; leasing is in it)\n", "a few kilobytes", few.Seconds())
+
+	ours := job("words", "text", `{mapper: "builtin:wordcount", combiner: "builtin:sum", reducer: "builtin:sum", reducers: 2}`)
+	theirs := hadoop(c.Example, "wordcount", "-D", "mapreduce.job.reduces=2", c.URL("/in/text"), c.URL("/out/hadoop-words"))
+	say(fmt.Sprintf("word count, built in, %d MiB", mib), ours, "Java on YARN", theirs, "10")
+	s.phases("words")
+
+	ours = job("tera", "rows", `{mapper: "builtin:identity", reducer: "builtin:identity", reducers: 2, partitioner: range, conf: {mapreduce.job.inputformat.class: org.apache.hadoop.mapred.KeyValueTextInputFormat}}`)
+	hadoop(c.Example, "teragen", strconv.Itoa(mib<<20/100), c.URL("/in/tera"))
+	theirs = hadoop(c.Example, "terasort", "-D", "mapreduce.job.reduces=2", c.URL("/in/tera"), c.URL("/out/hadoop-tera"))
+	say(fmt.Sprintf("TeraSort, %d MiB", mib), ours, "Java on YARN", theirs, "5, at 1 GiB 4")
+	s.phases("tera")
+
+	ours = job("python", "text", `{mapper: python3 map.py, reducer: python3 sum.py, files: [map.py, sum.py], reducers: 2}`)
+	pipes := s.pipes(text, "python3 map.py | LC_ALL=C sort -S 256M | python3 sum.py")
+	say(fmt.Sprintf("word count, Python, %d MiB", mib), ours, "plain pipes", pipes, "at least 0.87")
+	s.phases("python")
+	ours = job("combined", "text", `{mapper: python3 map.py, combiner: python3 sum.py, reducer: python3 sum.py, files: [map.py, sum.py], reducers: 2}`)
+	pipes = s.pipes(text, "python3 map.py | LC_ALL=C sort -S 256M | python3 sum.py | LC_ALL=C sort -S 256M | python3 sum.py")
+	say(fmt.Sprintf("the same with a combiner, %d MiB", mib), ours, "plain pipes", pipes, "at least 0.87")
+	theirs = hadoop(c.Streaming, "-D", "mapreduce.job.reduces=2", "-files", s.dir+"/map.py,"+s.dir+"/sum.py", "-input", c.URL("/in/text"),
+		"-output", c.URL("/out/hadoop-python"), "-mapper", "python3 map.py", "-combiner", "python3 sum.py", "-reducer", "python3 sum.py")
+	say(fmt.Sprintf("the same with a combiner, %d MiB", mib), ours, "Streaming on YARN", theirs, "none")
+}
+
+// pipes runs a command line over both halves of a file side by side.
+func (s *site) pipes(file, line string) time.Duration {
+	s.t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	half := info.Size() / 2
+	return timed(s.t, "bash", "-c", fmt.Sprintf("cd %[1]s; (head -c %[3]d %[2]s | %[4]s > one) & (tail -c +%[5]d %[2]s | %[4]s > two); wait", s.dir, file, half, line, half+1))
+}
+
+// phases prints where a job's CPU seconds went, from its report.
+func (s *site) phases(name string) {
+	s.t.Helper()
+	_, table, found := strings.Cut(s.read("results/"+name+"/report/counters.md"), "## Phases")
+	if !found {
+		s.t.Fatal("no phases in the report")
+	}
+	fmt.Println(strings.TrimSpace(table))
+}
+
+// fill writes a file of about so many MiB of lines.
+func fill(t *testing.T, path string, mib int, line func(*rand.Rand, []byte) []byte) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	var buf []byte
+	for size := 0; size < mib<<20; size += len(buf) {
+		for buf = buf[:0]; len(buf) < 1<<20; {
+			buf = line(rng, buf)
+		}
+		if _, err := f.Write(buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var prose = func() *rand.Zipf { return rand.NewZipf(rand.New(rand.NewPCG(3, 4)), 1.1, 8, 50_000) }()
+
+// proseLine is a line of twelve words as frequent as a language's.
+func proseLine(_ *rand.Rand, buf []byte) []byte {
+	for range 12 {
+		n := prose.Uint64()
+		for n++; n > 0; n /= 20 {
+			buf = append(buf, "etaoinshrdlucmfwypbg"[n%20])
+		}
+		buf = append(buf, ' ')
+	}
+	return append(buf, '\n')
+}
+
+// rowLine is a row of 100 bytes with a key of ten printable ones.
+func rowLine(rng *rand.Rand, buf []byte) []byte {
+	for range 10 {
+		buf = append(buf, byte(' '+1+rng.IntN(94)))
+	}
+	buf = append(buf, '\t')
+	for range 11 {
+		buf = strconv.AppendUint(buf, 10_000_000+rng.Uint64N(89_999_999), 10)
+	}
+	return append(buf, '\n')
+}
