@@ -157,13 +157,12 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 		Collect    []string
 		Checkpoint []string
 		Params     []Param
-		Stdin      []Part `cbor:",omitempty"`
 	}
 	keys := make([]types.Hash, len(g.Tasks))
 	byName := make(map[string]types.Hash, len(g.Tasks))
 	for i, t := range g.Tasks {
 		c := content{Image: image, Command: t.Command, Env: t.Env, Collect: t.Collect,
-			Checkpoint: t.Checkpoint, Params: t.Params, Stdin: t.Stdin}
+			Checkpoint: t.Checkpoint, Params: t.Params}
 		for _, in := range t.Inputs {
 			one := input{Path: in.Path, Data: in.Data, Mode: in.Mode, From: in.From, Opt: in.Optional}
 			var err error
@@ -181,7 +180,11 @@ func (g Graph) Keys(image string, fileHash func(path string) (types.Hash, error)
 			}
 			c.Inputs = append(c.Inputs, one)
 		}
-		keys[i] = types.HashOf("task", types.Encode(c))
+		content := [][]byte{types.Encode(c)}
+		if len(t.Stdin) > 0 {
+			content = append(content, types.Encode(t.Stdin))
+		}
+		keys[i] = types.HashOf("task", content...)
 		byName[t.Name] = keys[i]
 	}
 	return keys, nil
