@@ -164,6 +164,9 @@ func (c *Cluster) up() error {
 			return err
 		}
 	}
+	if err := c.writeHosts(); err != nil {
+		return err
+	}
 	names := 1
 	if c.o.HA {
 		names = 2

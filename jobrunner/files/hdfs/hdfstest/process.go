@@ -47,6 +47,7 @@ var spawn = sync.OnceValue(func() func(*exec.Cmd) error {
 func (c *Cluster) java(main string, args ...string) *exec.Cmd {
 	argv := []string{
 		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true",
+		"-Djdk.net.hosts.file=" + c.hosts(),
 		"-XX:+UseSerialGC", "-Xmx" + c.heap(),
 	}
 	if !c.o.Fast {
@@ -60,6 +61,18 @@ func (c *Cluster) java(main string, args ...string) *exec.Cmd {
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), "HADOOP_USER_NAME="+c.User, "HADOOP_CONF_DIR="+c.Conf)
 	return cmd
+}
+
+// hosts is a file of the names that Java shall know: Hadoop looks up the machine's
+// own, which a bare machine may not be able to resolve.
+func (c *Cluster) hosts() string { return filepath.Join(c.dir, "hosts") }
+
+func (c *Cluster) writeHosts() error {
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.hosts(), []byte("127.0.0.1 localhost "+name+"\n"), 0o644)
 }
 
 func (c *Cluster) heap() string {
