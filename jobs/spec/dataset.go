@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/zennet/zennet/jobs/mapreduce/streaming"
 )
 
 var dataURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
@@ -59,7 +61,7 @@ func (r *reader) dataInputs(f field) []string {
 		if !ok {
 			continue
 		}
-		for _, one := range commaList(s) {
+		for _, one := range streaming.SplitPaths(s) {
 			clean, problem := dataPath(one)
 			if problem == "" && clean == one && !dataURL.MatchString(one) && !strings.ContainsAny(one, `*?[]{}`) {
 				problem = exists(r.files, clean)
@@ -90,25 +92,6 @@ func dataPath(s string) (string, string) {
 		return "", clip(s) + " is absolute; want hdfs:" + clip(s) + " or file:" + clip(s) + ", or a path relative to the job file's folder"
 	}
 	return Inside(s)
-}
-
-// commaList cuts at the commas that stand outside braces.
-func commaList(s string) []string {
-	var out []string
-	depth, begin := 0, 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '{':
-			depth++
-		case '}':
-			depth = max(0, depth-1)
-		case ',':
-			if depth == 0 {
-				out, begin = append(out, s[begin:i]), i+1
-			}
-		}
-	}
-	return append(out, s[begin:])
 }
 
 func (r *reader) dataOutput(f field) string {

@@ -107,25 +107,6 @@ func (p *parser) data(option, name string) (string, error) {
 	return fs + "/user/" + p.world.User + "/" + strings.TrimPrefix(name, "./"), nil
 }
 
-// paths cuts a list of input paths at its commas, but not inside braces.
-func paths(list string) []string {
-	var out []string
-	depth, begin := 0, 0
-	for i := 0; i < len(list); i++ {
-		switch list[i] {
-		case '{':
-			depth++
-		case '}':
-			depth = max(0, depth-1)
-		case ',':
-			if depth == 0 {
-				out, begin = append(out, list[begin:i]), i+1
-			}
-		}
-	}
-	return append(out, list[begin:])
-}
-
 // around is the deepest folder that holds dir and every file.
 func around(dir string, files []local) string {
 	for _, f := range files {

@@ -39,7 +39,7 @@ func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
 	}
 	var input []string
 	for _, list := range p.input {
-		for _, one := range paths(list) {
+		for _, one := range streaming.SplitPaths(list) {
 			at, err := place("input", one)
 			if err != nil {
 				return Job{}, err
