@@ -113,7 +113,7 @@ func TestDataNodeKilled(t *testing.T) {
 // A frozen DataNode holds up a read for one timeout, not for ever.
 func TestDataNodeFrozenRead(t *testing.T) {
 	c := shared(t)
-	s, folder := open(t, c, func(c *Config) { c.Timeout = 3 * time.Second })
+	s, folder := open(t, c, func(c *Config) { c.Timeout = 2 * time.Second })
 	data := filestest.Random(5<<19, 10)
 	p := folder + "/f"
 	filestest.Put(t, s, p, data)

@@ -32,13 +32,13 @@ func (c *Cluster) StartDataNode(i int) error {
 }
 
 // StopDataNode freezes DataNode i: it accepts connections and says nothing.
-func (c *Cluster) StopDataNode(i int) { c.datas[i].signal(syscall.SIGSTOP) }
+func (c *Cluster) StopDataNode(i int) { c.datas[i].freeze() }
 
 // ContinueDataNode ends StopDataNode.
 func (c *Cluster) ContinueDataNode(i int) { c.datas[i].signal(syscall.SIGCONT) }
 
 // StopNameNode freezes NameNode i.
-func (c *Cluster) StopNameNode(i int) { c.names[i].signal(syscall.SIGSTOP) }
+func (c *Cluster) StopNameNode(i int) { c.names[i].freeze() }
 
 // ContinueNameNode ends StopNameNode.
 func (c *Cluster) ContinueNameNode(i int) { c.names[i].signal(syscall.SIGCONT) }

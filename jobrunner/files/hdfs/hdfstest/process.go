@@ -145,6 +145,29 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
+// freeze stops a process and waits until each of its threads stands still.
+func (p *process) freeze() {
+	p.signal(syscall.SIGSTOP)
+	for !p.ended() && !p.frozen() {
+		runtime.Gosched()
+	}
+}
+
+func (p *process) frozen() bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	for _, t := range tasks {
+		text, err := os.ReadFile(t)
+		if err != nil {
+			continue // the thread is gone
+		}
+		// The state follows the name, which is in parentheses.
+		if _, state, ok := strings.Cut(string(text), ") "); ok && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
+}
+
 func (p *process) ended() bool {
 	select {
 	case <-p.done:
