@@ -6,10 +6,10 @@
 // for data. None of that can be reached through this package:
 //
 //   - Data is read in pieces small enough that the library checks them before it
-//     hands them out (read.go). A bad replica is left for another; when none is
+//     hands them out (stream.go). A bad replica is left for another; when none is
 //     right the error names file and offset.
 //   - Every connection renews a deadline at every read and write (conn.go).
-//   - A call uses a NameNode client of its own (link.go); a client that failed is
+//   - A call uses a NameNode client of its own (link.go, pool.go); a client that failed is
 //     thrown away, and the call tried again with another, at the next NameNode,
 //     until Config.Patience is over (retry.go).
 //   - A write that fails begins again under a new name, with fewer replicas, then

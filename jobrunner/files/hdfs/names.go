@@ -50,15 +50,10 @@ func (s *System) Stat(ctx context.Context, p string) (files.Info, error) {
 	return out, err
 }
 
-// errStopped wraps what the caller's own function said.
-type errStopped struct{ err error }
-
-func (e *errStopped) Error() string { return e.err.Error() }
-
 // List lists a folder by name.
 func (s *System) List(ctx context.Context, folder string, each func([]files.Info) error) error {
-	last := "" // the name that each has seen last
-	var stopped *errStopped
+	last := ""        // the name that each has seen last
+	var stopped error // by each
 	err := s.call(ctx, "list", folder, func(c *hdfs.Client, _ bool) error {
 		f, err := c.Open(folder)
 		if err != nil {
@@ -86,14 +81,12 @@ func (s *System) List(ctx context.Context, folder string, each func([]files.Info
 				continue // seen before the connection broke
 			}
 			last = path.Base(batch[len(batch)-1].Path)
-			if err := each(batch); err != nil {
-				stopped = &errStopped{err}
-			}
+			stopped = each(batch)
 		}
 		return nil
 	})
 	if stopped != nil {
-		return stopped.err
+		return stopped
 	}
 	return err
 }
