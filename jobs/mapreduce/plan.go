@@ -2,6 +2,7 @@ package mapreduce
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -59,6 +60,7 @@ type planner struct {
 	config   streaming.Config
 	warnings []streaming.Warning
 	splits   []split
+	bytes    int64        // of all of them
 	common   Task         // what all tasks are told
 	placed   []plan.Input // what all tasks find in their scratch folder
 	maps     []string     // names of the map tasks,
@@ -82,6 +84,9 @@ func prepare(job spec.Job) (*planner, error) {
 	if n := len(p.splits) * p.config.Reducers; n > spec.MaxTotal {
 		return nil, p.bad("reducers", "%d reducers that each take the output of %d maps make %d segments, at most %d; fewer reducers, or larger splits (split:)",
 			p.config.Reducers, len(p.splits), n, spec.MaxTotal)
+	}
+	for _, one := range p.splits {
+		p.bytes += one.length
 	}
 	p.common = Task{Maps: len(p.splits), Reducers: p.config.Reducers, Config: p.config, Job: job.Name, User: p.section.HDFS.User,
 		Input: p.section.Input, Results: p.section.Output, Memory: int64(job.Resources.Memory / sortShare), SkipBad: p.section.SkipBadRecords}
@@ -172,10 +177,17 @@ func (p *planner) add(graph *plan.Graph, one pair) error {
 	return nil
 }
 
+// expect is a guess at the seconds that a task takes for so many bytes of input: what
+// a script does a second, or as much as it is better to have containers ready for.
+func expect(bytes int64) float64 {
+	return math.Round(10*(0.1+float64(bytes)/(20<<20))) / 10
+}
+
 func (p *planner) mapTask(i int) pair {
 	node, told := p.task(KindMap, p.maps[i], StageMap, i)
 	part, source := p.stdin(p.splits[i])
 	node.Stdin, told.Stdin = []plan.Part{part}, []Source{source}
+	node.ExpectSeconds = expect(p.splits[i].length)
 	node.Speculate = p.section.Speculative && p.config.MapSpeculative
 	if p.sampled() {
 		told.Boundaries = true
@@ -193,6 +205,7 @@ func (p *planner) mapTask(i int) pair {
 
 func (p *planner) reduceTask(i int) pair {
 	node, told := p.task(KindReduce, fmt.Sprintf("reduce-%05d", i), StageReduce, i)
+	node.ExpectSeconds = expect(p.bytes / int64(max(1, p.config.Reducers)))
 	node.Speculate = p.section.Speculative && p.config.ReduceSpeculative
 	segment := SegmentName(i)
 	node.Inputs = slices.Grow(node.Inputs, len(p.maps)+1)

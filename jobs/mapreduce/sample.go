@@ -21,6 +21,7 @@ const (
 func (p *planner) sampleTask() pair {
 	node, told := p.task(KindSample, StageSample, StageSample, 0)
 	node.Collect = append(node.Collect, BoundariesFile)
+	node.ExpectSeconds = 1
 	for _, s := range p.sampleSplits() {
 		part, source := p.stdin(s)
 		part.Limit = sampleMost
