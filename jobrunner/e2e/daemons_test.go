@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/ledger/types"
 )
 
 // world is a ledger, providers and a publisher as processes of their own:
@@ -79,7 +80,7 @@ func TestFourProcesses(t *testing.T) {
 	file := w.write("work.yaml", `version: 1
 kind: container
 name: work
-command: ["sh", "-c", "cat data.bin | sha256sum | cut -c1-64 > sum.txt; sleep 3; echo $ZENNET_ATTEMPT > attempt.txt"]
+command: ["sh", "-c", "cat data.bin | sha256sum | cut -c1-64 > sum.txt; sleep 5; echo $ZENNET_ATTEMPT > attempt.txt"]
 array: 0-7
 inputs: [data.bin]
 collect: ["*.txt"]
@@ -92,11 +93,19 @@ budget: 1 XEN
 	}
 	run := w.start("zennet-job", "submit", file)
 	run.await("running")
+	id := run.id()
+	w.eventually("both providers run tasks", func() bool {
+		st := w.status(id)
+		at := map[types.Address]bool{}
+		for _, slot := range st.Slots {
+			at[slot.Provider] = true
+		}
+		return len(at) == 2 && st.Tasks.Running >= len(st.Slots)
+	})
 	w.providers[0].kill()
 	if code := run.exit(); code != 0 {
 		t.Fatalf("exit %d:\n%s", code, run.said())
 	}
-	id := run.id()
 	want := w.read("results/tasks/0/sum.txt")
 	for i := range 8 {
 		if got := w.read(fmt.Sprintf("results/tasks/%d/sum.txt", i)); got != want || len(got) != 65 {
