@@ -162,9 +162,10 @@ func TestRealContainer(t *testing.T) {
 	// The publisher stops paying.
 	p.setFilter(noVouchers)
 	until(t, "freezing", func() bool { return w.lease().Frozen })
-	if s, err := rt.Status(context.Background(), id); err != nil || s.State != runtime.Frozen {
-		t.Errorf("the container is %s (%v)", s.State, err)
-	}
+	until(t, "the container to stand still", func() bool {
+		s, err := rt.Status(context.Background(), id)
+		return err == nil && s.State == runtime.Frozen
+	})
 	s := w.checkSettled(l)
 	if loss := s.Bill - min(s.Bill, s.Paid); loss > contract.Exposure(l.snapshot().Record.Contract.Terms) {
 		t.Errorf("lost %d, at most %d", loss, contract.Exposure(l.snapshot().Record.Contract.Terms))
