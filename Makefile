@@ -30,9 +30,11 @@ build: ## build every program into bin/
 demo: deps build ## fold a small protein on the embedded network: containers, payments, ledger, report
 	@scripts/demo.sh
 
+# The tests of the whole programs come last, with the machine to themselves.
 test: test-deps build ## run every test (needs root: real containers, gromacs, ledger)
 	@$(MAKE) --no-print-directory lint
-	$(GO) test -timeout 40m ./...
+	$(GO) test -timeout 40m $$($(GO) list ./... | grep -v /e2e$$)
+	$(GO) test -timeout 40m ./jobrunner/e2e
 
 soak: test-deps build ## every test five times over: what fails once in a while shows here
 	ZENNET_SOAK=1 $(GO) test -count=5 -timeout 120m ./...
