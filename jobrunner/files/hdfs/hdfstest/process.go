@@ -46,7 +46,7 @@ var spawn = sync.OnceValue(func() func(*exec.Cmd) error {
 // java makes the command of a Java program with the cluster's configuration.
 func (c *Cluster) java(main string, args ...string) *exec.Cmd {
 	argv := []string{
-		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true",
+		"--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true", "-Djava.io.tmpdir=" + filepath.Join(c.dir, "tmp"),
 		"-Djdk.net.hosts.file=" + c.hosts(),
 		"-XX:+UseSerialGC", "-Xmx" + c.heap(),
 	}

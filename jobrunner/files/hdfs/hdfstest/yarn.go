@@ -34,6 +34,7 @@ func (c *Cluster) writeYARN() error {
 		"yarn.nodemanager.pmem-check-enabled":                                           "false",
 		"yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
 		"yarn.nodemanager.delete.debug-delay-sec":                                       "0",
+		"yarn.node-attribute.fs-store.root-dir":                                         "file://" + filepath.Join(c.dir, "node-attribute"),
 		"yarn.log-aggregation-enable":                                                   "false",
 	}
 	mapred := Settings{
