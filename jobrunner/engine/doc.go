@@ -3,8 +3,9 @@
 //
 // It guarantees that a task's success is journalled exactly once, after its
 // outputs were verified, hashed and synced into the publisher's blob store; that
-// a finished task is never run again in its run, whatever dies; that nothing is
-// leased beyond the job's budget; that every lease is settled or left to the
+// a finished task is never run again in its run, whatever dies, unless its outputs
+// were lost before all that need them had them; that nothing is leased beyond the
+// job's budget; that every lease is settled or left to the
 // market's recovery when a job ends; and that a job's output folder appears once, by
 // one rename, with what committed tasks left, or not at all.
 //
