@@ -291,12 +291,6 @@ func port(address string) string {
 // NameNode is the RPC address of NameNode i, counted from 0.
 func (c *Cluster) NameNode(i int) string { return c.names[i].rpc }
 
-// DataNode is the transfer address of DataNode i.
-func (c *Cluster) DataNode(i int) string { return c.datas[i].ports[0] }
-
-// HTTP is the HTTP address of NameNode i, of WebHDFS for one.
-func (c *Cluster) HTTP(i int) string { return c.names[i].http }
-
 // Ready waits until the active NameNode is out of safe mode and has so many
 // live DataNodes that have said which blocks they have.
 func (c *Cluster) Ready(live int) error {

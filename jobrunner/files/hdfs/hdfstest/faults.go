@@ -49,10 +49,6 @@ func (c *Cluster) KillNameNode(i int) {
 	c.names[i].kill()
 }
 
-// StartNameNode starts NameNode i after KillNameNode; it is in safe mode until
-// the DataNodes have reported (Ready waits for that).
-func (c *Cluster) StartNameNode(i int) error { return c.startNameNode(i) }
-
 // RestartNameNode kills NameNode i, starts it again and waits until it is ready.
 func (c *Cluster) RestartNameNode(i int) error {
 	c.KillNameNode(i)
@@ -141,12 +137,6 @@ func (c *Cluster) FlipByte(path string, i int, offset int64) error {
 	b[0] ^= 0x10
 	_, err = f.WriteAt(b[:], offset%c.o.BlockSize)
 	return err
-}
-
-// HasReplica says whether DataNode i has the block of a file that offset is in.
-func (c *Cluster) HasReplica(path string, i int, offset int64) bool {
-	_, err := c.replica(path, i, offset/c.o.BlockSize)
-	return err == nil
 }
 
 func (c *Cluster) replica(path string, i int, block int64) (string, error) {
