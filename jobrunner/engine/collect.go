@@ -175,13 +175,12 @@ func (s *slot) files(c *client.Client, id string, inline [][]byte, m protocol.Ma
 			continue
 		}
 		fresh = true
-		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks, left: f.Size}
 		if carried {
-			_, err = out.Write(inline[i])
-		} else if err = c.Fetch(s.ctx, id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
+			err = keepFile(s.run.e.blobs, inline[i], f)
+		} else if err = c.FetchChunks(s.ctx, id, f, keepIn(s.run.e.blobs)); err != nil {
 			err = fetchError(f.Path, err)
 		}
-		if err = errors.Join(err, out.close(err == nil)); err != nil {
+		if err != nil {
 			return fresh, err
 		}
 	}

@@ -70,6 +70,9 @@ func (s *Server) place(root *os.Root, in protocol.Mount) error {
 	if err != nil {
 		return err
 	}
+	if sha256.Sum256(data) != in.Tree {
+		return fmt.Errorf("%w: %s", blob.ErrDamaged, in.Tree)
+	}
 	m, err := blob.DecodeManifest(data)
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (s *Server) place(root *os.Root, in protocol.Mount) error {
 	return blob.Place(root, in.Path, m, func(h types.Hash) ([]byte, error) { return s.blob(h, protocol.ChunkSize) })
 }
 
-// blob reads what the publisher has pushed, and verifies it.
+// blob reads what the publisher has pushed; the caller verifies it.
 func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 	name := h.String()
 	f, err := os.Open(filepath.Join(s.cfg.Blobs, name[:2], name))
@@ -92,9 +95,6 @@ func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 	data := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, fmt.Errorf("blob %s: %w", name, err)
-	}
-	if sha256.Sum256(data) != h {
-		return nil, fmt.Errorf("%w: %s", blob.ErrDamaged, name)
 	}
 	return data, nil
 }
