@@ -190,22 +190,13 @@ func (r *run) bringHome(ctx context.Context, task int) error {
 	return ctx.Err()
 }
 
-// keptFiles lists the files of a part of a task's outputs that stay elsewhere.
-func (r *run) keptFiles(task int, prefix string, part protocol.Manifest) (out []keptFile) {
-	if r.holder(task) == nil {
-		return nil
-	}
-	prefix = path.Clean(prefix)
+// keptFiles lists the files of a part of a task's outputs, which stay elsewhere.
+func keptFiles(task int, prefix string, part protocol.Manifest) (out []keptFile) {
 	for _, f := range part.Files {
-		if f.Link != "" || f.Mode&protocol.ModeDir != 0 || len(f.Chunks) == 0 {
+		if special(f) || len(f.Chunks) == 0 {
 			continue
 		}
-		switch {
-		case f.Path == ".":
-			f.Path = prefix
-		case prefix != ".":
-			f.Path = prefix + "/" + f.Path
-		}
+		f.Path = path.Join(prefix, f.Path)
 		out = append(out, keptFile{task, f})
 	}
 	return out

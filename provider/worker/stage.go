@@ -25,7 +25,7 @@ func (s *Server) stage(t *task) error {
 	}
 	defer root.Close()
 	for _, in := range t.run.Inputs {
-		if err := s.place(root, in); err != nil {
+		if err := s.place(root, t, in); err != nil {
 			return fmt.Errorf("input %q: %w", in.Path, err)
 		}
 	}
@@ -45,7 +45,10 @@ func (s *Server) stage(t *task) error {
 	return nil
 }
 
-func (s *Server) place(root *os.Root, in protocol.Mount) error {
+func (s *Server) place(root *os.Root, t *task, in protocol.Mount) error {
+	if in.Task != "" {
+		return s.link(root, t, in)
+	}
 	if in.Tree == (types.Hash{}) {
 		if dir := path.Dir(in.Path); dir != "." {
 			if err := root.MkdirAll(dir, 0o755); err != nil {
@@ -77,13 +80,16 @@ func (s *Server) place(root *os.Root, in protocol.Mount) error {
 	if err != nil {
 		return err
 	}
+	if in.Pieces {
+		return blob.PlacePieces(root, in.Path, m, s.blobPath)
+	}
 	return blob.Place(root, in.Path, m, func(h types.Hash) ([]byte, error) { return s.blob(h, protocol.ChunkSize) })
 }
 
 // blob reads what the publisher has pushed; the caller verifies it.
 func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 	name := h.String()
-	f, err := os.Open(filepath.Join(s.cfg.Blobs, name[:2], name))
+	f, err := os.Open(s.blobPath(h))
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", name, err)
 	}
@@ -97,4 +103,28 @@ func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("blob %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// blobPath is where a pushed blob lies. Tasks can read it, and not write it.
+func (s *Server) blobPath(h types.Hash) string {
+	name := h.String()
+	return filepath.Join(s.cfg.Blobs, name[:2], name)
+}
+
+// link makes a file that an ended task left an input of another one.
+func (s *Server) link(root *os.Root, t *task, in protocol.Mount) error {
+	left, err := s.ended(in.Task)
+	if err != nil {
+		return err
+	}
+	from := tasksDir + "/" + left.name + "/" + in.From
+	if info, err := s.root.Lstat(from); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %q of task %q", blob.ErrSpecial, in.From, in.Task)
+	}
+	if err := root.MkdirAll(path.Dir(in.Path), 0o755); err != nil {
+		return err
+	}
+	return s.root.Link(from, tasksDir+"/"+t.name+"/"+in.Path)
 }
