@@ -58,6 +58,14 @@ func (r *run) facts(task int, m protocol.Manifest) protocol.Manifest {
 	return out
 }
 
+// lasting reports whether a task's outputs are synced before its end is journalled.
+// What only feeds other tasks, or the job's output folder, is not: a sync of a disk
+// costs as much as the work, and what a power cut takes of it is made again by resume.
+func (r *run) lasting(task int) bool {
+	t := &r.graph.Tasks[task]
+	return t.Publish || t.Report || !t.Keep && len(t.Deliver) == 0
+}
+
 // hold notes that a task's outputs stay with the attempt that made them.
 func (s *slot) hold(w *work) {
 	if !w.kept {
