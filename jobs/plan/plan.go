@@ -77,7 +77,7 @@ type Input struct {
 	Path string
 	Data []byte // inline content, mode Mode
 	Mode uint32 // permission bits for Data; 0 means 0644
-	File string // a file or folder of the publisher, relative to the job file's folder
+	File string // a file or folder of the publisher, relative to the job file's folder; or a URL (spec.Job.Sources)
 	Task string // outputs of this task:
 	From string // the output's path or a prefix folder there; "" is all of them, placed under Path ("" or "." = the scratch folder itself)
 	// Optional: where From does not exist among the outputs, nothing is placed.
