@@ -34,6 +34,9 @@ const mergeFiles = 256
 func newAttempt(task mapreduce.Task, o Options) (*attempt, error) {
 	o.Log = &sharedLog{to: o.Log}
 	a := &attempt{Options: o, task: task, facts: newFacts()}
+	if o.Say != nil {
+		a.facts.teller = &teller{to: o.Say, every: sayEvery}
+	}
 	a.config = &a.task.Config
 	a.skip = task.SkipBad > 0 && a.variable(plan.EnvSkip) == "1"
 	for _, dir := range []string{mapreduce.WorkDir + "/tmp", mapreduce.OutDir, mapreduce.SegmentDir} {
