@@ -142,6 +142,7 @@ func (a *attempt) collecting() (collect.Options, error) {
 		combiner = a.config.Reducer
 	}
 	switch {
+	case a.skip && !(sums(combiner) && o.Compare == nil): // what is no number is passed on
 	case combiner.None() || combiner.Builtin == streaming.BuiltinIdentity:
 	case sums(combiner) && o.Compare == nil:
 		o.Sum = true
