@@ -147,7 +147,7 @@ func (a *attempt) collecting() (collect.Options, error) {
 	case sums(combiner) && o.Compare == nil:
 		o.Sum = true
 	default:
-		o.Combine = a.combine(combiner)
+		o.Combine, o.MergeCombine = a.combine(combiner), a.config.CombineSpills
 	}
 	return o, nil
 }
