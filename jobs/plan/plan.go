@@ -56,8 +56,9 @@ type Task struct {
 	Deliver []Delivery
 	// Facts is the path of a small collected file that the job's report reads; "" = none.
 	Facts string
-	// Keep says that the collected files only feed other tasks: they may stay where
-	// they were made until one needs them, and may be made again.
+	// Keep says that the collected files only feed other tasks, but for those that are
+	// delivered: they may stay where they were made until one needs them, and may be made
+	// again.
 	Keep bool
 	// Speculate says that a second attempt may race a slow one.
 	Speculate bool
@@ -109,8 +110,10 @@ type Part struct {
 	Lead bool
 }
 
-// Delivery is a collected file and its name in the job's output folder, a path
-// below that. Optional: where From was not collected, nothing is delivered.
+// Delivery is a collected file or folder and its name in the job's output folder, a
+// path below that. Name "." is that folder itself: the files of a folder are delivered
+// under their own names, and no two tasks may give one name. Optional: where From was
+// not collected, nothing is delivered.
 type Delivery struct {
 	From, Name string
 	Optional   bool

@@ -83,6 +83,9 @@ func Run(kind string, o Options) error {
 	default:
 		err = a.runSample()
 	}
+	if err == nil {
+		err = a.checkSide()
+	}
 	if err != nil {
 		return err
 	}

@@ -54,12 +54,13 @@ var kinds = []struct {
 	{44, &Feed{}, 1 << 10},
 	{45, &Fed{}, 4 << 10},
 	{46, &FeedEnd{}, 4 << 10},
-	{47, &Said{}, 1 << 10},
 
 	{48, &Have{}, MaxHave*34 + 1<<10},
 	{49, &Missing{}, MaxHave*5 + 1<<10},
 	{chunkKind, &Chunk{}, MaxManifest + 1<<10},
 	{51, &Stored{}, 4 << 10},
+
+	{56, &Said{}, 1 << 10},
 }
 
 // MaxManifest is the most bytes that an encoded Manifest may have.
