@@ -113,11 +113,12 @@ func (j *Journal) Output(job string) (Output, error) {
 	return o, nil
 }
 
-// Made reports whether the folder with this number, at this place, is an output
-// that one of the journal's jobs made.
+// Made reports whether the folder with this number, at an output's place, is one that
+// a job of the journal made for that. It may have been renamed by a process that did not
+// live to store it.
 func (j *Journal) Made(url string, folder uint64) (bool, error) {
 	var n int
-	if err := j.read.QueryRow(`SELECT count(*) FROM outputs WHERE url=? AND folder=? AND state=?`, url, int64(folder), string(OutputMade)).Scan(&n); err != nil {
+	if err := j.read.QueryRow(`SELECT count(*) FROM outputs WHERE url=? AND folder=?`, url, int64(folder)).Scan(&n); err != nil {
 		return false, fmt.Errorf("read outputs: %w", err)
 	}
 	return n > 0, nil

@@ -42,9 +42,11 @@ func TestOutputs(t *testing.T) {
 	if files, err := j.Deliveries("a"); err != nil || len(files) != 0 {
 		t.Errorf("after another beginning: %v %v", files, err)
 	}
-	made, err := j.Made(o.URL, o.Folder)
-	if err != nil || made {
-		t.Errorf("made before it was made: %v", err)
+	if made, err := j.Made(o.URL, o.Folder); err != nil || !made {
+		t.Errorf("renamed by one who died: %v %v", made, err)
+	}
+	if made, err := j.Made(o.URL, 8); err != nil || made {
+		t.Errorf("a folder that is gone: %v %v", made, err)
 	}
 	must(t, j.Deliver("a", []Delivery{{"part-00000", 0, 1}}))
 	must(t, j.MakeOutput("a"))

@@ -23,7 +23,7 @@ type Options struct {
 	Dir       string               // for runs; made when it is needed
 	// Combine, if any, is called with every run, partition by partition; what it
 	// emits takes the run's place. Where at least MergeCombine runs are merged at the
-	// end, it is called with these once more; 0: never.
+	// end, it is called once more with each partition of what comes of it; 0: never.
 	Combine      func(run *Run, emit func(key, value []byte) error) error
 	MergeCombine int
 	// Sum says that values which are whole numbers are to be added up instead.
@@ -239,11 +239,6 @@ func (c *Collector) Finish(name func(reducer int) string) error {
 		return err
 	}
 	c.table.slots = nil
-	if n := c.options.MergeCombine; c.recombine != nil && n > 0 && len(c.runs) >= max(n, 2) {
-		if done, err := c.mergeCombined(name); done || err != nil {
-			return err
-		}
-	}
 	for p := range ends {
 		if err := c.segment(name(p), func(f *os.File) (segment.Footer, int64, error) { return c.merge(p, f) }); err != nil {
 			return err

@@ -180,19 +180,26 @@ func (c *Collector) combine() error {
 }
 
 // merge merges one partition of all runs.
-func (c *Collector) merge(partition int, f *os.File) (segment.Footer, int64, error) {
-	m, err := c.openMerge(partition, c.options.Memory)
+func (c *Collector) merge(partition int, f *os.File) (footer segment.Footer, size int64, err error) {
+	m, err := c.openMerge(partition)
 	if err != nil {
-		return segment.Footer{}, 0, err
+		return footer, 0, err
 	}
-	c.stats.Passes += m.Passes
-	c.stats.SpillBytes += m.Spilled
-	footer, size, err := m.WriteTo(f)
+	if done := false; c.combinesMerges() && m.Records > 0 {
+		footer, size, done, err = c.mergeCombined(m, f)
+		if err = errors.Join(err, m.Close()); done || err != nil {
+			return footer, size, err
+		}
+		if m, err = c.openMerge(partition); err != nil {
+			return footer, 0, err
+		}
+	}
+	footer, size, err = m.WriteTo(f)
 	return footer, size, errors.Join(err, m.Close())
 }
 
-// openMerge starts to merge one partition of all runs.
-func (c *Collector) openMerge(partition int, memory int64) (*segment.Merge, error) {
+// openMerge begins to merge one partition of all runs.
+func (c *Collector) openMerge(partition int) (*segment.Merge, error) {
 	inputs := make([]segment.Input, 0, len(c.runs))
 	for _, r := range c.runs {
 		from := int64(0)
@@ -203,5 +210,10 @@ func (c *Collector) openMerge(partition int, memory int64) (*segment.Merge, erro
 			inputs = append(inputs, segment.Input{Path: r.path, Offset: from, Size: size})
 		}
 	}
-	return segment.Options{Compare: c.options.Compare, Memory: memory, Files: c.options.Files, Dir: c.options.Dir}.Open(inputs)
+	m, err := segment.Options{Compare: c.options.Compare, Memory: c.options.Memory, Files: c.options.Files, Dir: c.options.Dir}.Open(inputs)
+	if err == nil {
+		c.stats.Passes += m.Passes
+		c.stats.SpillBytes += m.Spilled
+	}
+	return m, err
 }
