@@ -1,6 +1,7 @@
 package mapreduce
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -21,7 +22,7 @@ type groups struct {
 	operation operation
 	emit      func(key, value []byte) error
 	any       bool
-	key       []byte // the group's first
+	key       []byte // the group's
 }
 
 // newGroups makes one of our operations in the place of a reducer or, if combining,
@@ -42,7 +43,7 @@ func (a *attempt) newGroups(cmd streaming.Command, combining bool, emit func(key
 }
 
 func (g *groups) add(key, value []byte) error {
-	if !g.any || !g.a.sameGroup(g.key, key) {
+	if !g.any || !bytes.Equal(g.key, key) {
 		if err := g.end(); err != nil {
 			return err
 		}

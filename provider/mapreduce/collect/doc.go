@@ -20,8 +20,9 @@
 //   - index, hash table and records together take no more than Options.Memory; a
 //     merge takes as much again only after the region is given back.
 //
-// A combiner sees each run in order before it is written; what it makes goes
-// through a Collector of its own, a quarter of the size, for it may change keys.
+// A combiner sees each partition of each run in order before it is written; what it
+// makes goes through a Collector of its own, a quarter of the size, for it may change
+// keys. It stays in its partition, as in Hadoop.
 // Sums are made in place.
 //
 // Start at collector.go.

@@ -70,7 +70,7 @@ func (r *cursor) Same() bool { return r.same }
 // Payload implements segment.Source.
 func (r *cursor) Payload(*[]byte) ([]byte, error) { return r.data, nil }
 
-// Run is what a combiner reads: the records of one run in order.
+// Run is what a combiner reads: the records of one partition of a run, in order.
 type Run struct {
 	cursor  cursor
 	rest    []byte // values of the current entry
@@ -78,7 +78,6 @@ type Run struct {
 }
 
 // Next gives the next record, good until the next call; ok is false at the end.
-// The records of a partition come together, partitions in their order.
 func (r *Run) Next() (key, value []byte, ok bool, err error) {
 	for len(r.rest) == 0 {
 		if more, err := r.cursor.Next(); err != nil || !more {
@@ -162,6 +161,7 @@ func (c *Collector) newRun(fill func(f *os.File, partition int) (segment.Footer,
 func (c *Collector) alone(key, value []byte) error {
 	if c.inner != nil {
 		c.stats.CombineIn++
+		c.inner.into(c.partition(key))
 		return c.inner.Add(key, value)
 	}
 	at := c.partition(key)
@@ -176,12 +176,17 @@ func (c *Collector) alone(key, value []byte) error {
 	})
 }
 
-// combine hands what is in memory to the combiner, and empties memory. What comes
-// of it is in inner.
+// combine hands what is in memory to the combiner, a partition at a time, and
+// empties memory. What comes of it is in inner.
 func (c *Collector) combine() error {
-	if c.arena.count > 0 {
-		c.sort()
-		r := &Run{cursor: cursor{arena: c.arena, entries: c.arena.entries()}}
+	start := 0
+	for partition, end := range c.sort() {
+		if start == end {
+			continue
+		}
+		r := &Run{cursor: cursor{arena: c.arena, entries: c.arena.entries()[start:end]}}
+		start = end
+		c.inner.into(partition)
 		if err := c.options.Combine(r, c.inner.Add); err != nil {
 			return fmt.Errorf("combine: %w", err)
 		}
