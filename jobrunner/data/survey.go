@@ -75,7 +75,6 @@ func (s *survey) input(text string) error {
 		}
 		return fs.ErrNotExist
 	}
-	from := len(s.found)
 	for _, one := range matches {
 		if one.Folder {
 			err = s.folder(sys, p, one.Path, 0)
@@ -86,14 +85,13 @@ func (s *survey) input(text string) error {
 			return err
 		}
 	}
-	slices.SortStableFunc(s.found[from:], func(a, b spec.Found) int { return strings.Compare(a.Path, b.Path) })
 	return nil
 }
 
 // hidden says that Hadoop passes a name over.
 func hidden(name string) bool { return strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") }
 
-// glob finds what a place names, in the order of paths; wild says that it has a
+// glob finds what a place names, in Hadoop's order of paths; wild says that it has a
 // pattern in it.
 func (s *survey) glob(sys files.System, p place) (found []files.Info, wild bool, err error) {
 	patterns, err := expand(p.path)
@@ -123,7 +121,7 @@ func (s *survey) glob(sys files.System, p place) (found []files.Info, wild bool,
 			return nil, false, fmt.Errorf("names that begin with _ or . are passed over, as in Hadoop")
 		}
 	}
-	slices.SortStableFunc(shown, func(a, b files.Info) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(shown, func(a, b files.Info) int { return comparePaths(a.Path, b.Path) })
 	return shown, wild, nil
 }
 
@@ -173,33 +171,35 @@ func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// folder adds the files of a folder.
+// folder adds the files of a folder, in HDFS' order of names; those of a folder in it
+// stand where the folder does.
 func (s *survey) folder(sys files.System, p place, at string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%s lies more than %d folders deep", at, maxDepth)
 	}
-	var below []string
+	var all []files.Info
 	err := sys.List(s.ctx, at, func(entries []files.Info) error {
 		for _, e := range entries {
-			switch {
-			case hidden(path.Base(e.Path)):
-			case !e.Folder:
-				if err := s.file(sys, p, e); err != nil {
-					return err
-				}
-			case s.recursive:
-				below = append(below, e.Path)
-			default:
-				return fmt.Errorf("not a file: %s; folders in folders are read with mapreduce.input.fileinputformat.input.dir.recursive", e.Path)
+			if !hidden(path.Base(e.Path)) {
+				all = append(all, e)
 			}
 		}
-		return nil
+		return s.bound(len(s.found) + len(all))
 	})
 	if err != nil {
 		return err
 	}
-	for _, sub := range below {
-		if err := s.folder(sys, p, sub, depth+1); err != nil {
+	slices.SortFunc(all, func(a, b files.Info) int { return compareNames(path.Base(a.Path), path.Base(b.Path)) })
+	for _, e := range all {
+		switch {
+		case !e.Folder:
+			err = s.file(sys, p, e)
+		case s.recursive:
+			err = s.folder(sys, p, e.Path, depth+1)
+		default:
+			err = fmt.Errorf("not a file: %s; folders in folders are read with mapreduce.input.fileinputformat.input.dir.recursive", e.Path)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/zennet/zennet/jobrunner/data"
+	"github.com/zennet/zennet/jobrunner/files"
+	"github.com/zennet/zennet/jobs/mapreduce/codec"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/provider/protocol"
 )
@@ -70,8 +72,13 @@ func (w *work) unfed(x *protocol.Exited) {
 	}
 	if bad := w.feeding.bad.Load(); bad != nil {
 		x.Message = protocol.Sentence((*bad).Error())
-		w.final = errors.Is(*bad, data.ErrChanged)
+		w.final = hopeless(*bad)
 	}
+}
+
+// hopeless is an error of the source that another attempt would meet again.
+func hopeless(err error) bool {
+	return errors.Is(err, data.ErrChanged) || errors.Is(err, codec.ErrCorrupt) || errors.Is(err, files.ErrCorrupt) || lasts(err)
 }
 
 // partsReader streams parts of files one after another.

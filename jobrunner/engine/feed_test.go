@@ -17,7 +17,9 @@ import (
 	"testing"
 
 	"github.com/zennet/zennet/jobrunner/data"
+	"github.com/zennet/zennet/jobrunner/files"
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobs/mapreduce/codec"
 	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/provider/protocol"
@@ -277,6 +279,19 @@ func TestFedSourceFails(t *testing.T) {
 	for _, f := range s.Failures {
 		if f.Class != protocol.ClassStage || f.Message != "input f0: the file system does not answer" {
 			t.Errorf("failure %+v", f)
+		}
+	}
+}
+
+// TestFedHopeless: what no other attempt could read either fails the job at once.
+func TestFedHopeless(t *testing.T) {
+	for _, why := range []error{codec.ErrCorrupt, files.ErrCorrupt, files.ErrUnsupported, fs.ErrPermission} {
+		r := newReading(t, 1, 1000)
+		r.library.fail = func(int, string) error { return why }
+		s := r.run(r.fed())
+		r.want(s, journal.JobFailed, 0, 1)
+		if len(s.Failures) != 1 || s.Failures[0].Message != "input f0: "+why.Error() {
+			t.Errorf("%v: failures %+v", why, s.Failures)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (m *Market) newRequest(r Request) (*request, error) {
 // announce puts the announcement on the ledger and opens the request for offers.
 func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	m := q.m
-	lifetime := max(q.Deadline.Sub(m.cfg.Now()), 0) + 5*time.Second
+	lifetime := max(q.Deadline.Sub(m.cfg.Now()), 0) + afterDeadline
 	body := types.Encode(&protocol.Ann{Spec: q.Spec, Count: uint16(min(q.Count, 1<<15)), Addrs: peer.Addrs(m.cfg.Host), LeaseSeconds: q.Seconds,
 		IntervalSeconds: int32(m.cfg.Interval / time.Second), MaxRate: q.MaxRate, Deadline: q.Deadline.Unix() + 1, Info: q.Info})
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
@@ -167,8 +167,13 @@ func (q *request) broadcast(ctx context.Context, tx chain.Tx, what string) error
 	return err
 }
 
+// afterDeadline is how long an announcement stays on the ledger after the deadline
+// for offers.
+const afterDeadline = 5 * time.Second
+
 // withdraw ends the request: offers that still wait are declined. The
-// announcement itself is taken off the ledger where it would stay for long.
+// announcement itself is taken off the ledger where it would stay for long, or where
+// many others do.
 func (q *request) withdraw(id types.Hash) {
 	m := q.m
 	m.mu.Lock()
@@ -181,7 +186,7 @@ func (q *request) withdraw(id types.Hash) {
 	for _, o := range offers {
 		q.decline(o.s, "filled")
 	}
-	if q.Deadline.Sub(m.cfg.Now()) < 30*time.Second {
+	if q.Deadline.Sub(m.cfg.Now()) < 30*time.Second && m.leave(q.Deadline.Add(afterDeadline)) {
 		return
 	}
 	m.begin(func() {
@@ -195,6 +200,21 @@ func (q *request) withdraw(id types.Hash) {
 			m.log.Info("announcement not withdrawn, it expires by itself", "err", err)
 		}
 	})
+}
+
+// leave notes that an announcement stands on the ledger for nothing until then, and
+// says whether it may: an account has places for so many, which short jobs, one after
+// another, would fill.
+func (m *Market) leave(until time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.cfg.Now()
+	m.left = slices.DeleteFunc(m.left, func(t time.Time) bool { return t.Before(now) })
+	if len(m.left) >= int(m.cfg.Ledger.Params().MaxAnnouncements)/4 {
+		return false
+	}
+	m.left = append(m.left, until)
+	return true
 }
 
 // offer takes a provider's offer (called by its session).

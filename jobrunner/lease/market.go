@@ -103,6 +103,7 @@ type Market struct {
 	requests  map[types.Hash]*request // by announcement
 	sessions  map[types.Hash]*session // by contract, from Accept on
 	purses    map[string]*purse       // by job
+	left      []time.Time             // when announcements expire that were not withdrawn
 
 	groupOf func(network.Conn, types.Address) string // a provider's network
 }

@@ -18,7 +18,7 @@ const (
 const (
 	MapInputRecords      = "Map input records"
 	MapOutputRecords     = "Map output records"
-	MapOutputBytes       = "Map output bytes"              // keys and values
+	MapOutputBytes       = "Map output bytes"              // keys and values, each with its length before it
 	MapOutputFileBytes   = "Map output materialized bytes" // segments as they lie on disk
 	MapSkippedRecords    = "Map skipped records"
 	CombineInput         = "Combine input records"

@@ -31,10 +31,8 @@ func Plan(job spec.Job) (plan.Graph, error) {
 	if err != nil {
 		return plan.Graph{}, err
 	}
-	graph := plan.Graph{}
-	if !p.config.NoOutput {
-		graph.Output = job.MapReduce.Output
-	}
+	// NullOutputFormat too leaves a folder with _SUCCESS in it.
+	graph := plan.Graph{Output: job.MapReduce.Output}
 	if p.sampled() {
 		if err := p.add(&graph, p.sampleTask()); err != nil {
 			return plan.Graph{}, err

@@ -166,6 +166,9 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("%s: kept: %v", c.name, node.Keep)
 		}
 	}
+	if g := graph(t, "mapreduce: {conf: {mapred.output.format.class: org.apache.hadoop.mapred.lib.NullOutputFormat}}", file("a", 100)); g.Output == "" {
+		t.Error("a job that writes nothing has no folder for _SUCCESS")
+	}
 	// A job without files and reducers delivers nothing, whatever its one task does.
 	node, told := task(t, graph(t, "mapreduce: {reducers: 0, reducer: ./boom}"), "reduce-00000")
 	if len(node.Deliver) != 0 || told.Output != "" || told.Config.Reducer.Builtin != "identity" {

@@ -1,6 +1,7 @@
 package mapreduce
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -23,7 +24,7 @@ type groups struct {
 	emit      func(key, value []byte) error
 	refusals  *refusals // nil: what is refused is an error
 	any       bool
-	key       []byte // the group's first
+	key       []byte // the group's
 	refused   bool   // the key is
 	taken     bool   // a value was
 }
@@ -46,7 +47,7 @@ func (a *attempt) newGroups(cmd streaming.Command, combining bool, emit func(key
 }
 
 func (g *groups) add(key, value []byte) error {
-	if !g.any || !g.a.sameGroup(g.key, key) {
+	if !g.any || !bytes.Equal(g.key, key) {
 		if err := g.end(); err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/zennet/zennet/provider/mapreduce/collect"
 )
 
-// combine is a combiner: a program of the user's, started for every run, or one of
-// our operations.
+// combine is a combiner: a program of the user's, started for every partition of
+// every run, or one of our operations.
 func (a *attempt) combine(cmd streaming.Command) func(*collect.Run, func(key, value []byte) error) error {
 	return func(run *collect.Run, emit func(key, value []byte) error) error {
 		if cmd.Builtin != "" {

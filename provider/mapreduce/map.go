@@ -135,6 +135,9 @@ func (a *attempt) collecting() (collect.Options, error) {
 			return o, fmt.Errorf("%s: %w", mapreduce.BoundariesFile, err)
 		}
 	}
+	if a.config.Comparator.Offsets {
+		o.KeyBytes = 8 // a long
+	}
 	o.Partition = func(key []byte) int { return partitioner.Partition(key, a.task.Reducers) }
 	// What the reducer will add up is added up here already, combiner or not.
 	combiner := a.config.Combiner

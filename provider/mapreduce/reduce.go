@@ -16,7 +16,7 @@ type shuffle struct {
 	merge  *segment.Merge
 	key    []byte
 	values []byte // of key, that have not been handed out
-	last   []byte // the group's first key
+	last   []byte // the group's key
 	groups int64
 	count  int64
 }
@@ -59,7 +59,7 @@ func (s *shuffle) next() (key, value []byte, fresh, ok bool, err error) {
 		if s.key, s.values, err = s.merge.Next(); err != nil || s.values == nil {
 			return nil, nil, false, false, err
 		}
-		if s.groups == 0 || !s.a.sameGroup(s.last, s.key) {
+		if s.groups == 0 || !bytes.Equal(s.last, s.key) {
 			s.groups++
 			s.last = append(s.last[:0], s.key...)
 			fresh = true
@@ -68,11 +68,6 @@ func (s *shuffle) next() (key, value []byte, fresh, ok bool, err error) {
 	s.count++
 	value, s.values, err = segment.Value(s.values)
 	return s.key, value, fresh, err == nil, err
-}
-
-// sameGroup says whether two keys tie.
-func (a *attempt) sameGroup(x, y []byte) bool {
-	return bytes.Equal(x, y) || !a.config.Comparator.Plain() && a.config.Comparator.Compare(x, y) == 0
 }
 
 // Close ends the merge.
@@ -111,8 +106,10 @@ func (a *attempt) reduceInto(s *shuffle, out *output) error {
 		return a.builtinReduce(s, cmd, out)
 	case a.skip:
 		return a.skipReduce(s, out)
-	case s.merge.Records == 0: // it runs, for its exit code counts, but what it writes does not
-		return a.pipe("reducer", cmd, func(io.Writer) error { return nil }, func([]byte) error { return nil })
+	case s.merge.Records == 0: // it runs, for its exit code counts, but what it writes and reports does not
+		p := a.program(cmd)
+		p.Join, p.Report = true, func(streaming.Said) {}
+		return a.run("reducer", p, func(io.Writer) error { return nil }, func([]byte) error { return nil })
 	}
 	return a.pipe("reducer", cmd, func(w io.Writer) error { return unlessPipe("merge", s.feed(w)) }, a.reduceLine(out))
 }

@@ -70,7 +70,7 @@ func (a *attempt) quantiles(path string) (keys [][]byte, err error) {
 		for next < reducers && seen > next*m.Records/reducers {
 			next++
 		}
-		if len(keys) > 0 && a.sameGroup(keys[len(keys)-1], key) {
+		if len(keys) > 0 && a.config.Comparator.Compare(keys[len(keys)-1], key) == 0 {
 			continue
 		}
 		if size += 4 + len(key); size > mapreduce.MaxBoundaries {

@@ -269,7 +269,7 @@ func TestBuiltins(t *testing.T) {
 		"words of keyed values": {streamed("builtin:wordcount", "builtin:sum", "mapreduce.job.inputformat.class=KeyValueTextInputFormat"), "a\tb c\nd\tb\n",
 			"b\t2\nc\t1\n"},
 		"odd words":           {streamed("builtin:wordcount", "builtin:sum"), "\x00 \x00\x00 a\x00 a a\x01b \x01 12345678 123456789 1234567 12345678\xff é", "\x00\t1\n\x00\x00\t1\n\x01\t1\n1234567\t1\n12345678\t1\n123456789\t1\n12345678\xff\t1\na\t1\na\x00\t1\na\x01b\t1\né\t1\n"},
-		"sum by a comparator": {streamed("builtin:sort", "builtin:sum", "mapreduce.job.output.key.comparator.class=org.apache.hadoop.mapred.lib.KeyFieldBasedComparator", "mapreduce.partition.keycomparator.options=-n"), "2\t1\n10\t5\n2.0\t1\n", "2\t2\n10\t5\n"},
+		"sum by a comparator": {streamed("builtin:sort", "builtin:sum", "mapreduce.job.output.key.comparator.class=org.apache.hadoop.mapred.lib.KeyFieldBasedComparator", "mapreduce.partition.keycomparator.options=-n"), "2\t1\n10\t5\n2.0\t1\n", "2\t1\n2.0\t1\n10\t5\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := &job{Options: c.options, inputs: []string{c.in}}
@@ -316,6 +316,38 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// What a reducer without input writes and reports is thrown away; a mapper's is not.
+func TestNothingToReduce(t *testing.T) {
+	say := `sh -c "cat >/dev/null; echo text; echo reporter:counter:said,%s,1 >&2"`
+	o := streamed(fmt.Sprintf(say, "map"), fmt.Sprintf(say, "reduce"))
+	o.Reducers = 3
+	j := &job{Options: o, inputs: []string{""}}
+	parts, err := j.run(t)
+	slices.Sort(parts)
+	if err != nil || !slices.Equal(parts, []string{"", "", "text\t\n"}) {
+		t.Errorf("%q, %v", parts, err)
+	}
+	if j.facts["said,map"] != 1 || j.facts["said,reduce"] != 1 {
+		t.Errorf("counters %v", j.facts)
+	}
+}
+
+// A combiner is started for each partition that has records, and what it makes of
+// them stays there.
+func TestCombinerStays(t *testing.T) {
+	o := streamed("cat", "cat")
+	o.Combiner = `sh -c "cut -f1 | tr '\n' ' '; echo reporter:counter:said,combine,1 >&2"`
+	o.Reducers = 3
+	j := &job{Options: o, inputs: []string{"a\nb\nc\nd\n"}}
+	parts, err := j.run(t)
+	if err != nil || !slices.Equal(parts, []string{"b \t\n", "c \t\n", "a d \t\n"}) {
+		t.Errorf("%q, %v", parts, err)
+	}
+	if j.facts["said,combine"] != 3 || j.facts[mapreduce.CombineInput] != 4 || j.facts[mapreduce.CombineOutput] != 3 {
+		t.Errorf("counters %v", j.facts)
 	}
 }
 

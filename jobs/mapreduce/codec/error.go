@@ -6,6 +6,6 @@ type ErrorKind string
 // Error is the kind's own sentence.
 func (k ErrorKind) Error() string { return string(k) }
 
-// ErrCorrupt says that input is not in its format. Input that only ends too soon
-// is io.ErrUnexpectedEOF.
+// ErrCorrupt says that input is not in its format. Where it only ends too soon, the
+// error is io.ErrUnexpectedEOF too.
 const ErrCorrupt ErrorKind = "compressed data is corrupt"

@@ -97,7 +97,7 @@ func sentence(format string, src *source, err error) error {
 	case src.err != nil:
 		return src.err
 	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s data ends too soon: %w", format, io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: %s ends too soon: %w", ErrCorrupt, format, io.ErrUnexpectedEOF)
 	case errors.Is(err, ErrCorrupt):
 		return err
 	}

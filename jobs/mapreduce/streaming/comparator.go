@@ -19,7 +19,8 @@ type Comparator struct {
 func (c Comparator) Plain() bool { return len(c.Specs) == 0 && !c.Offsets }
 
 // Compare is negative, zero or positive where a comes before b, ties with it, or
-// comes after it. It is a strict weak order: keys that tie are one group.
+// comes after it. It is a strict weak order. Keys that tie are not one group: in
+// Hadoop a group is a row of equal keys, whatever the comparator.
 func (c Comparator) Compare(a, b []byte) int {
 	if c.Offsets {
 		return compareOffsets(a, b)

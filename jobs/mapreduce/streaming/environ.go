@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ func Environment(c Config, t TaskEnv) []string {
 	for _, s := range taskProperties(c, t) {
 		properties[s.Name] = s.Value
 	}
+	maps.DeleteFunc(properties, func(_, value string) bool { return value == "" })
 	lookup := func(name string) (string, bool) {
 		v, ok := properties[NewName(name)]
 		return v, ok

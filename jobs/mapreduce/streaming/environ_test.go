@@ -9,7 +9,7 @@ import (
 // TestEnvironment holds the names that mappers and reducers rely on, new and old.
 func TestEnvironment(t *testing.T) {
 	c := Config{Name: "word count", Reducers: 3, Timeout: 600 * time.Second, Truncate: -1,
-		Conf: []Setting{{"mapred.reduce.tasks", "3"}, {"my.own-key", "v ${mapred.job.id}"}, {"mapreduce.map.input.file", "mine"}},
+		Conf: []Setting{{"mapred.reduce.tasks", "3"}, {"my.own-key", "v ${mapred.job.id}"}, {"mapreduce.map.input.file", "mine"}, {"my.empty", ""}},
 		Env:  []Setting{{"A", "1 2"}, {"TMPDIR", "/nowhere"}}}
 	task := TaskEnv{JobID: "c0ffee", Map: true, Task: 4, Attempt: 1, Maps: 12, User: "ann", Dir: "/zennet/work", SideDir: "/zennet/out",
 		Inputs: []string{"hdfs://nn/a", "hdfs://nn/b"}, Output: "hdfs://nn/out", Files: []string{"map.py"}, Archives: []string{"lib"},
@@ -40,7 +40,7 @@ func TestEnvironment(t *testing.T) {
 	reduce.Map = false
 	expect(t, Environment(c, reduce), append([]string{"mapreduce_task_id=task_" + id + "_r_000004", "mapreduce_task_ismap=false"}, both...))
 	for _, v := range got {
-		for _, never := range []string{"mapred_reduce_tasks=", "mapred_job_name=", "user_name="} {
+		for _, never := range []string{"mapred_reduce_tasks=", "mapred_job_name=", "user_name=", "my_empty="} {
 			if strings.HasPrefix(v, never) {
 				t.Errorf("Hadoop sets no %s", v)
 			}

@@ -39,6 +39,8 @@ func TestResolve(t *testing.T) {
 		{"mapreduce.input.fileinputformat.split.maxsize=5", func(c *Config) { c.MaxSplit = 5 }},
 		{"stream.map.output.field.separator=.|stream.num.map.output.key.fields=4", func(c *Config) { c.MapOutput = Fields{[]byte("."), 4} }},
 		{"stream.reduce.output.field.separator=,|stream.num.reduce.output.key.fields=2", func(c *Config) { c.ReduceOutput = Fields{[]byte(","), 2} }},
+		{"stream.map.output.field.separator=|stream.num.map.output.key.fields=|mapred.textoutputformat.separator=", func(*Config) {}},
+		{"mapred.reduce.tasks=3|mapreduce.job.reduces=", func(*Config) {}},
 		{"stream.reduce.input.field.separator=;", func(c *Config) { c.ReduceSeparator = []byte(";") }},
 		{"stream.map.input.field.separator=;", func(c *Config) { c.Input.Separator = []byte(";") }},
 		{"stream.map.input.ignoreKey=false", func(c *Config) { c.Input.IgnoreKey = false }},

@@ -15,8 +15,9 @@ type Warning struct{ Name, Text string }
 
 func (w Warning) String() string { return w.Name + ": " + w.Text }
 
-// properties are a job's settings under their new names; later ones win. Every
-// question is remembered, so that what nobody asked for can be named.
+// properties are a job's settings under their new names; later ones win. One without
+// a value is none, as Hadoop's tasks find it. Every question is remembered, so that
+// what nobody asked for can be named.
 type properties struct {
 	list    []Setting
 	value   map[string]string // by new name
@@ -29,8 +30,12 @@ type properties struct {
 func newProperties(list []Setting) *properties {
 	p := &properties{list: list, value: map[string]string{}, asGiven: map[string]string{}, asked: map[string]bool{}}
 	for _, s := range list {
-		p.value[NewName(s.Name)] = s.Value
 		p.asGiven[NewName(s.Name)] = s.Name
+		if s.Value == "" {
+			delete(p.value, NewName(s.Name))
+			continue
+		}
+		p.value[NewName(s.Name)] = s.Value
 	}
 	return p
 }

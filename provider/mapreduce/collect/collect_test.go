@@ -255,7 +255,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// A combiner sees each run in order and may emit what it likes.
+// A combiner sees each partition of each run in order and may emit what it likes,
+// which stays in the partition.
 func TestCombine(t *testing.T) {
 	records := append(words(7, 60_000, 3000), large(8)...)
 	partition := byLength(3)
@@ -271,13 +272,13 @@ func TestCombine(t *testing.T) {
 					return nil
 				}
 				out += 2
-				// Another key too, which belongs elsewhere.
+				// Another key too, which would belong elsewhere.
 				if err := emit([]byte("z"+last), []byte("x")); err != nil {
 					return err
 				}
 				return emit([]byte(last), []byte(strconv.Itoa(count)))
 			}
-			lastPart := 0
+			lastPart := -1
 			for {
 				key, _, ok, err := run.Next()
 				if err != nil {
@@ -292,7 +293,7 @@ func TestCombine(t *testing.T) {
 						return err
 					}
 					part := partition(key)
-					if part < lastPart || part == lastPart && string(key) < last {
+					if lastPart >= 0 && (part != lastPart || string(key) < last) {
 						return fmt.Errorf("%.40s of %d after %.40s of %d", key, part, last, lastPart)
 					}
 					last, lastPart, count = string(key), part, 0
@@ -307,7 +308,11 @@ func TestCombine(t *testing.T) {
 				t.Errorf("partition %d is not sorted", p)
 			}
 			for _, r := range rs {
-				if partition([]byte(r.Key)) != p {
+				from := r.Key
+				if r.Value == "x" {
+					from = from[1:]
+				}
+				if partition([]byte(from)) != p {
 					t.Fatalf("%.40q is in partition %d", r.Key, p)
 				}
 				if r.Value != "x" {
@@ -327,7 +332,7 @@ func TestCombine(t *testing.T) {
 				t.Fatalf("%.40q is wrong by %d", key, n)
 			}
 		}
-		if memory < 1<<20 != (runs > 1) || stats.CombineIn < uint64(in) || stats.CombineOut < uint64(out) {
+		if memory < 1<<20 != (runs > 3) || stats.CombineIn < uint64(in) || stats.CombineOut < uint64(out) {
 			t.Errorf("%d combiners with %d records in and %d out, %+v", runs, in, out, stats)
 		}
 	}
@@ -421,4 +426,27 @@ func BenchmarkTera(b *testing.B) {
 		records = append(records, record{string(key), value})
 	}
 	benchmark(b, Options{Reducers: 1, Memory: 128 << 20}, records)
+}
+
+// What Hadoop counts of a record's bytes: the numbers are those of its own jobs.
+func TestBytes(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		keyBytes   int
+		key, value int
+		want       uint64
+	}{
+		{"empty", 0, 0, 0, 2},
+		{"one byte of length", 0, 127, 0, 129},
+		{"two bytes of length", 0, 128, 0, 131},
+		{"the most of two", 0, 255, 0, 258},
+		{"three", 0, 256, 0, 260},
+		{"long", 0, 300_000, 200_000, 500_008},
+		{"a long as the key", 8, 3, 1, 10},
+	} {
+		records := []record{{strings.Repeat("k", c.key), strings.Repeat("v", c.value)}}
+		if _, _, stats := collected(t, Options{Reducers: 1, KeyBytes: c.keyBytes}, records); stats.Bytes != c.want {
+			t.Errorf("%s: %d bytes, want %d", c.name, stats.Bytes, c.want)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,18 +22,22 @@ type Options struct {
 	Memory    int64                // bytes; at least 64 KiB are used and at most 4 GiB
 	Files     int                  // open at once in a merge
 	Dir       string               // for runs; made when it is needed
-	// Combine, if any, is called with every run, partition by partition; what it
-	// emits takes the run's place. Where at least MergeCombine runs are merged at the
-	// end, it is called once more with each partition of what comes of it; 0: never.
+	// Combine, if any, is called with every partition of every run that holds records;
+	// what it emits takes their place, in the same partition whatever its key. Where at
+	// least MergeCombine runs are merged at the end, it is called once more with each
+	// partition of what comes of it; 0: never.
 	Combine      func(run *Run, emit func(key, value []byte) error) error
 	MergeCombine int
 	// Sum says that values which are whole numbers are to be added up instead.
 	Sum bool
+	// KeyBytes is what a key counts in Stats.Bytes where keys are no texts to Hadoop; 0:
+	// they are.
+	KeyBytes int
 }
 
 // Stats count what a Collector did.
 type Stats struct {
-	Records, Bytes uint64 // added; bytes of keys and values
+	Records, Bytes uint64 // added; bytes of keys and values, as Hadoop counts them
 	Spilled        uint64 // records written, each time
 	SpillBytes     int64  // bytes of runs and of passes of merges
 	Runs, Passes   int
@@ -65,6 +70,7 @@ type Collector struct {
 	arena   *arena
 	table   table
 	inner   *Collector // what the combiner emits
+	only    int        // of inner: the partition that all goes to
 
 	hashing bool // keys still repeat
 	seen    int  // records in this window
@@ -94,7 +100,7 @@ func New(o Options) (*Collector, error) {
 	if o.Combine != nil {
 		size = o.Memory / 4 * 3
 		options := o
-		options.Combine, options.Memory = nil, o.Memory/4
+		options.Combine, options.Partition, options.Memory = nil, nil, o.Memory/4
 		var err error
 		if c.inner, err = New(options); err != nil {
 			return nil, err
@@ -125,16 +131,24 @@ func (c *Collector) restart() {
 }
 
 func (c *Collector) partition(key []byte) int {
-	if c.options.Reducers == 1 {
-		return 0
+	if c.options.Reducers == 1 || c.options.Partition == nil {
+		return c.only
 	}
 	return c.options.Partition(key)
+}
+
+// into makes all that is added from now on go to one partition.
+func (c *Collector) into(partition int) {
+	if c.only != partition && c.hashing {
+		c.table.reset() // the same key's values in another partition are others
+	}
+	c.only = partition
 }
 
 // Add adds a record.
 func (c *Collector) Add(key, value []byte) error {
 	c.stats.Records++
-	c.stats.Bytes += uint64(len(key) + len(value))
+	c.stats.Bytes += c.keySize(key) + textSize(len(value))
 	if c.Sums() {
 		if n, ok := number(value); ok {
 			return c.addSum(key, n)
@@ -174,6 +188,23 @@ func (c *Collector) Add(key, value []byte) error {
 	return nil
 }
 
+func (c *Collector) keySize(key []byte) uint64 {
+	if c.options.KeyBytes > 0 {
+		return uint64(c.options.KeyBytes)
+	}
+	return textSize(len(key))
+}
+
+// textSize is the size of a text as Hadoop serializes it: its length before it, in
+// one byte up to 127, else in as many as it needs and one more.
+func textSize(n int) uint64 {
+	size := uint64(n) + 1
+	if n > 127 {
+		size += uint64(bits.Len(uint(n))+7) / 8
+	}
+	return size
+}
+
 // Sums says that whole numbers are added up, by AddSum too.
 func (c *Collector) Sums() bool { return c.options.Sum && c.options.Compare == nil }
 
@@ -181,7 +212,7 @@ func (c *Collector) Sums() bool { return c.options.Sum && c.options.Compare == n
 // records of records.
 func (c *Collector) AddSum(key []byte, n int64, records uint64) error {
 	c.stats.Records += records
-	c.stats.Bytes += records * uint64(len(key)+1)
+	c.stats.Bytes += records * (c.keySize(key) + textSize(1))
 	if records > 1 {
 		c.inArena += records - 1
 	}

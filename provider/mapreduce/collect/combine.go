@@ -10,8 +10,8 @@ import (
 	"github.com/zennet/zennet/provider/mapreduce/segment"
 )
 
-// Run is what a combiner reads: the records of one run, or of a partition of several
-// that are being merged, in order.
+// Run is what a combiner reads: the records of one partition of a run, or of several
+// runs that are being merged, in order.
 type Run struct {
 	next    func() (key, values []byte, err error) // values are nil at the end
 	key     []byte
@@ -20,7 +20,6 @@ type Run struct {
 }
 
 // Next gives the next record, good until the next call; ok is false at the end.
-// The records of a partition come together, partitions in their order.
 func (r *Run) Next() (key, value []byte, ok bool, err error) {
 	for len(r.rest) == 0 {
 		if r.key, r.rest, err = r.next(); err != nil || r.rest == nil {

@@ -149,6 +149,7 @@ func (c *Collector) newRun(fill func(f *os.File, partition int) (segment.Footer,
 func (c *Collector) alone(key, value []byte) error {
 	if c.inner != nil {
 		c.stats.CombineIn++
+		c.inner.into(c.partition(key))
 		return c.inner.Add(key, value)
 	}
 	at := c.partition(key)
@@ -163,13 +164,18 @@ func (c *Collector) alone(key, value []byte) error {
 	})
 }
 
-// combine hands what is in memory to the combiner, and empties memory. What comes
-// of it is in inner.
+// combine hands what is in memory to the combiner, a partition at a time, and
+// empties memory. What comes of it is in inner.
 func (c *Collector) combine() error {
-	if c.arena.count > 0 {
-		c.sort()
-		entries := cursor{arena: c.arena, entries: c.arena.entries()}
+	start := 0
+	for partition, end := range c.sort() {
+		if start == end {
+			continue
+		}
+		entries := cursor{arena: c.arena, entries: c.arena.entries()[start:end]}
 		r := &Run{next: entries.entry}
+		start = end
+		c.inner.into(partition)
 		if err := c.options.Combine(r, c.inner.Add); err != nil {
 			return fmt.Errorf("combine: %w", err)
 		}
