@@ -34,8 +34,8 @@ const (
 )
 
 // WorkerVersion is the version of the worker protocol. From 2 on a worker can feed
-// a task's standard input and run its own program.
-const WorkerVersion = 2
+// a task's standard input and run its own program; from 3 on also from blobs.
+const WorkerVersion = 3
 
 // WorkerProgram as Run.Command[0] is the worker's own program.
 const WorkerProgram = "zennet-worker"

@@ -79,22 +79,51 @@ func (s *Server) place(root *os.Root, in protocol.Mount) error {
 
 // blob reads what the publisher has pushed, and verifies it.
 func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
-	name := h.String()
-	f, err := os.Open(filepath.Join(s.cfg.Blobs, name[:2], name))
+	f, size, err := s.openBlob(h)
 	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", name, err)
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() > most {
-		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", name, info.Size(), most)
+	if size > most {
+		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", h, size, most)
 	}
-	data := make([]byte, info.Size())
+	data := make([]byte, size)
+	return data, verified(f, h, data)
+}
+
+// readBlob reads a blob that has exactly as many bytes as data takes.
+func (s *Server) readBlob(h types.Hash, data []byte) error {
+	f, size, err := s.openBlob(h)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size != int64(len(data)) {
+		return fmt.Errorf("blob %s of %d bytes, not %d", h, size, len(data))
+	}
+	return verified(f, h, data)
+}
+
+func (s *Server) openBlob(h types.Hash) (f *os.File, size int64, err error) {
+	name := h.String()
+	if f, err = os.Open(filepath.Join(s.cfg.Blobs, name[:2], name)); err != nil {
+		return nil, 0, fmt.Errorf("blob %s: %w", name, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("blob %s: %w", name, err)
+	}
+	return f, info.Size(), nil
+}
+
+// verified reads all of a blob into data and compares its hash.
+func verified(f io.Reader, h types.Hash, data []byte) error {
 	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("blob %s: %w", name, err)
+		return fmt.Errorf("blob %s: %w", h, err)
 	}
 	if sha256.Sum256(data) != h {
-		return nil, fmt.Errorf("%w: %s", blob.ErrDamaged, name)
+		return fmt.Errorf("%w: %s", blob.ErrDamaged, h)
 	}
-	return data, nil
+	return nil
 }

@@ -1,0 +1,380 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
+)
+
+// A Split is an input that is worth keeping where it was fed: the next task that
+// wants it there needs none of its bytes sent.
+type Split struct {
+	Source Source
+	// Known are the input's chunks, where the container's blob store has all of them:
+	// then Source is opened only if that turns out to be wrong.
+	Known *Chunks
+	// Store puts chunks into the container's blob store while they are fed. Where it
+	// fails, the rest is fed as it would be without. nil: nothing is kept.
+	Store StoreFunc
+}
+
+// StoreFunc makes sure that a store has blobs, whose bytes get gives, until it
+// returns. It may be called from one goroutine at a time.
+type StoreFunc = func(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error
+
+// Chunks name the content of an input: every ChunkSize bytes, and what is left.
+type Chunks struct {
+	Size   uint64
+	Hashes []types.Hash
+}
+
+// valid reports whether there is a name for every chunk.
+func (c *Chunks) valid() bool {
+	return uint64(len(c.Hashes)) == c.Size/protocol.ChunkSize+min(c.Size%protocol.ChunkSize, 1)
+}
+
+// Learnt is what a feed found out about a Split.
+type Learnt struct {
+	Chunks *Chunks // the input's, where all of it was read and Store was used; else nil
+	Kept   bool    // the store has all of Chunks
+	Read   bool    // the source was opened; otherwise no byte of it was read or sent
+	Lacked bool    // the store did not have what was said of it
+}
+
+const (
+	maxPieces  = 8                // chunks in memory: half of them on their way, half read ahead
+	maxBatch   = maxPieces / 2    // of them given to the store at once
+	storeWait  = 15 * time.Second // for a batch; a store that takes longer is in the way
+	knownBatch = 256              // FeedBlobs in one write
+)
+
+// lacks goes on without what the worker did not find in its store.
+func (a *feeding) lacks() {
+	if a.known == nil || a.learnt.Lacked { // what was just put there is gone, or never seen: a store of no use
+		a.store = nil
+	}
+	a.learnt.Lacked, a.learnt.Kept = true, false
+	a.known = nil
+	clear(a.kept)
+}
+
+// sendKnown names the chunks from at on.
+func (a *feeding) sendKnown(c *feedConn, frames []byte) (protocol.Fed, error) {
+	sum := protocol.NewFeedSum()
+	inFrames := 0
+	for i, h := range a.known.Hashes {
+		sum.Chunk(h)
+		size := min(a.known.Size-uint64(i)*protocol.ChunkSize, protocol.ChunkSize)
+		if uint64(i)*protocol.ChunkSize+size <= a.at {
+			continue
+		}
+		var err error
+		if frames, err = protocol.AppendFrame(frames, &protocol.FeedBlob{Hash: h, Size: uint32(size)}); err != nil {
+			return protocol.Fed{}, err
+		}
+		if inFrames++; inFrames < knownBatch {
+			continue
+		}
+		if _, err := c.conn.Write(frames); err != nil {
+			return protocol.Fed{}, err
+		}
+		frames, inFrames = frames[:0], 0
+		if fed, over, err := c.ended(); over {
+			return fed, err
+		}
+	}
+	frames, err := protocol.AppendFrame(frames, &protocol.FeedEnd{Size: a.known.Size, Hash: sum.Sum()})
+	if err != nil {
+		return protocol.Fed{}, err
+	}
+	if _, err := c.conn.Write(frames); err != nil {
+		return protocol.Fed{}, err
+	}
+	return c.answer(nil)
+}
+
+// sendKept reads the input, puts its chunks into the store, and names those there;
+// what the store does not take is sent.
+func (a *feeding) sendKept(ctx context.Context, c *feedConn, before []byte) (protocol.Fed, error) {
+	a.learnt.Read = true
+	reading, stop := context.WithCancel(ctx)
+	in := &cutter{source: a.source, from: a.at, out: make(chan *piece, maxPieces), free: make(chan *piece, maxPieces)}
+	for range maxPieces {
+		in.free <- nil
+	}
+	var done sync.WaitGroup
+	done.Go(func() { in.cut(reading) })
+	defer func() {
+		stop()
+		done.Wait()
+		in.release()
+	}()
+	for {
+		batch, fed, err := in.next(ctx, c)
+		if err != nil || fed != nil {
+			return *cmpFed(fed), err
+		}
+		if len(batch) == 0 {
+			break
+		}
+		if before, err = a.give(ctx, c, before, batch); err != nil {
+			return protocol.Fed{}, err
+		}
+		in.recycle(batch)
+		if fed, over, err := c.ended(); over {
+			return fed, err
+		}
+	}
+	switch {
+	case ctx.Err() != nil: // the publisher stops; the input is not at fault
+		return protocol.Fed{}, ctx.Err()
+	case in.err != nil:
+		return a.fail(c, before, in.err)
+	}
+	a.learnt.Chunks = &in.all
+	if a.learnt.Kept = a.keptAll(len(in.all.Hashes)); a.learnt.Kept {
+		a.known = &in.all // should the connection break, nothing needs to be read again
+	}
+	sum := protocol.NewFeedSum()
+	for _, h := range in.all.Hashes {
+		sum.Chunk(h)
+	}
+	frames, err := protocol.AppendFrame(before, &protocol.FeedEnd{Size: in.all.Size, Hash: sum.Sum()})
+	if err != nil {
+		return protocol.Fed{}, err
+	}
+	if _, err := c.conn.Write(frames); err != nil {
+		return protocol.Fed{}, err
+	}
+	return c.answer(nil)
+}
+
+func cmpFed(fed *protocol.Fed) *protocol.Fed {
+	if fed == nil {
+		return &protocol.Fed{}
+	}
+	return fed
+}
+
+// give feeds a batch of chunks: by their names where the store has them. What before
+// holds goes first.
+func (a *feeding) give(ctx context.Context, c *feedConn, before []byte, batch []*piece) ([]byte, error) {
+	named := a.keep(ctx, batch)
+	if ctx.Err() != nil {
+		return before, ctx.Err()
+	}
+	for _, p := range batch {
+		if named {
+			var err error
+			if before, err = protocol.AppendFrame(before, &protocol.FeedBlob{Hash: p.hash, Size: uint32(p.n)}); err != nil {
+				return before, err
+			}
+			continue
+		}
+		if len(before) > 0 {
+			if _, err := c.conn.Write(before); err != nil {
+				return before, err
+			}
+			before = before[:0]
+		}
+		// What the worker has of the chunk is left out; its head takes the room before it.
+		at := protocol.DataRoom + int(max(a.at, p.from)-p.from)
+		frame := p.buf[:protocol.DataRoom+p.n]
+		if _, err := c.conn.Write(frame[protocol.SealData(frame, at):]); err != nil {
+			return before, err
+		}
+	}
+	if len(before) > 0 {
+		if _, err := c.conn.Write(before); err != nil {
+			return before, err
+		}
+	}
+	last := batch[len(batch)-1]
+	a.at = last.from + uint64(last.n)
+	return before[:0], nil
+}
+
+// keep puts a batch into the store, and reports whether it is there.
+func (a *feeding) keep(ctx context.Context, batch []*piece) bool {
+	if a.store == nil {
+		return false
+	}
+	hashes := make([]types.Hash, len(batch))
+	for i, p := range batch {
+		hashes[i] = p.hash
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	err := a.store(ctx, hashes, func(h types.Hash) ([]byte, error) {
+		for _, p := range batch {
+			if p.hash == h {
+				return p.buf[protocol.DataRoom : protocol.DataRoom+p.n], nil
+			}
+		}
+		return nil, blob.ErrMissing
+	})
+	if err != nil {
+		a.store = nil
+		return false
+	}
+	for _, p := range batch {
+		for p.index >= len(a.kept) {
+			a.kept = append(a.kept, false)
+		}
+		a.kept[p.index] = true
+	}
+	return true
+}
+
+// keptAll reports whether the store has the first n chunks.
+func (a *feeding) keptAll(n int) bool {
+	if len(a.kept) < n {
+		return false
+	}
+	for _, kept := range a.kept[:n] {
+		if !kept {
+			return false
+		}
+	}
+	return true
+}
+
+// piece is a chunk of an input, with room before it for a frame's head.
+type piece struct {
+	index int
+	from  uint64 // where it begins
+	n     int    // bytes
+	buf   []byte
+	hash  types.Hash
+}
+
+var pieces = sync.Pool{New: func() any { return &piece{buf: make([]byte, protocol.DataRoom+protocol.ChunkSize)} }}
+
+// cutter reads a source from its start, in chunks, ahead of who takes them.
+type cutter struct {
+	source Source
+	from   uint64      // what ends at or before it is hashed only
+	out    chan *piece // closed after the last one
+	free   chan *piece // nil: another one may be made
+	all    Chunks      // what was read; to be looked at once out is closed
+	err    error       // why there is no more, likewise
+}
+
+func (r *cutter) cut(ctx context.Context) {
+	defer close(r.out)
+	in, err := r.source(ctx)
+	if err != nil {
+		r.err = err
+		return
+	}
+	defer in.Close()
+	for {
+		var p *piece
+		select {
+		case p = <-r.free:
+		case <-ctx.Done():
+			r.err = ctx.Err()
+			return
+		}
+		if p == nil {
+			p = pieces.Get().(*piece)
+		}
+		p.index, p.from = len(r.all.Hashes), r.all.Size
+		p.n, err = readFull(in, p.buf[protocol.DataRoom:])
+		if p.n == 0 || err != nil && !errors.Is(err, io.EOF) {
+			r.free <- p
+			break
+		}
+		p.hash = blob.HashOf(p.buf[protocol.DataRoom : protocol.DataRoom+p.n])
+		r.all.Hashes, r.all.Size = append(r.all.Hashes, p.hash), r.all.Size+uint64(p.n)
+		if r.all.Size <= r.from {
+			r.free <- p
+		} else {
+			r.out <- p // it has room for all that there are
+		}
+		if err != nil {
+			break
+		}
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		r.err = err
+	case r.all.Size < r.from:
+		r.err = fmt.Errorf("it has %d bytes, of which %d were sent before", r.all.Size, r.from)
+	}
+}
+
+// readFull fills p, or reads all there is: then the error is io.EOF.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = r.Read(p[n:])
+		n += k
+	}
+	return n, err
+}
+
+// next waits for a chunk and takes what else is ready. No chunk: there are no more.
+// Where the feed or its connection ends meanwhile, that is told.
+func (r *cutter) next(ctx context.Context, c *feedConn) (batch []*piece, fed *protocol.Fed, err error) {
+	select {
+	case p, ok := <-r.out:
+		if !ok {
+			return nil, nil, nil
+		}
+		batch = append(batch, p)
+	case end := <-c.final:
+		return nil, &end, nil
+	case <-c.gone:
+		end, _, err := c.ended()
+		return nil, &end, err
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	for len(batch) < maxBatch {
+		select {
+		case p, ok := <-r.out:
+			if !ok {
+				return batch, nil, nil
+			}
+			batch = append(batch, p)
+		default:
+			return batch, nil, nil
+		}
+	}
+	return batch, nil, nil
+}
+
+// recycle lets chunks be overwritten.
+func (r *cutter) recycle(batch []*piece) {
+	for _, p := range batch {
+		r.free <- p
+	}
+}
+
+// release gives all buffers back, once cut has returned.
+func (r *cutter) release() {
+	for {
+		select {
+		case p := <-r.free:
+			if p != nil {
+				pieces.Put(p)
+			}
+		case p, ok := <-r.out:
+			if !ok {
+				r.out = nil
+				continue
+			}
+			pieces.Put(p)
+		default:
+			return
+		}
+	}
+}
