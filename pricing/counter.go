@@ -24,8 +24,8 @@ const (
 	BlockWriteOps Counter = "block_write_ops" // write requests to block devices
 	NetRx         Counter = "net_rx"          // bytes received on the container's network
 	NetTx         Counter = "net_tx"          // bytes sent on the container's network
-	StagedIn      Counter = "staged_in"       // bytes that the publisher sent into the lease: blobs and worker frames
-	StagedOut     Counter = "staged_out"      // bytes that the lease sent to the publisher: outputs, logs, frames
+	StagedIn      Counter = "staged_in"       // bytes that came into the lease: blobs and worker frames, and what it pulled from others
+	StagedOut     Counter = "staged_out"      // bytes that the lease sent: outputs, logs, frames, and what others pulled from it
 )
 
 // Unit says how many base units make the unit that rates are quoted in, and

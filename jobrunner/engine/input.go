@@ -194,10 +194,14 @@ func (l *load) inline(at string, m protocol.Manifest, get func(types.Hash) ([]by
 	return true, nil
 }
 
+func (r *run) newLoad() *load {
+	return &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}, hidden: map[string]bool{}}
+}
+
 // load gathers the inputs of a task: inline data, the publisher's files, other
 // tasks' outputs, and the checkpoint that an earlier attempt left.
 func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
-	l := &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}, hidden: map[string]bool{}}
+	l := r.newLoad()
 	var state protocol.Manifest
 	if !checkpoint.IsZero() {
 		var err error

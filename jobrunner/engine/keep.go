@@ -130,7 +130,7 @@ func (s *slot) forsake() {
 func (r *run) needed(task int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.users[task], func(user int) bool { return r.tasks[user].state == journal.TaskWaiting })
+	return slices.ContainsFunc(r.users[task], func(u user) bool { return r.tasks[u.task].state == journal.TaskWaiting })
 }
 
 // retire gives a slot back, after what is still needed of it was brought here.
@@ -256,7 +256,7 @@ func (s *slot) stageKept(ctx context.Context, files []keptFile, missing []types.
 			}
 		}
 	}
-	return slices.DeleteFunc(missing, func(h types.Hash) bool { return came[h] }), nil
+	return slices.DeleteFunc(slices.Clone(missing), func(h types.Hash) bool { return came[h] }), nil
 }
 
 // errNoPull says that a lease's provider cannot take files from another's.

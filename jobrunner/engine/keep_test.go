@@ -13,8 +13,9 @@ import (
 )
 
 // kept is a job whose first two tasks leave 2 MiB each where they ran, for a
-// last one that waits for the test.
-func (l *lab) kept() plan.Graph {
+// last one that waits for the test; or for two, of which each takes one of them: to
+// such a task nothing is brought ahead.
+func (l *lab) kept(apart bool) plan.Graph {
 	var tasks []plan.Task
 	for _, name := range []string{"one", "two"} {
 		t := l.shell(name, `yes $ZENNET_TASK_NUMBER | head -c 2097152 > f; echo facts of `+name+` > facts`)
@@ -26,7 +27,13 @@ func (l *lab) kept() plan.Graph {
 	use := l.shell("use", "cat one two > f; cat facts >> f")
 	use.Inputs = []plan.Input{{Path: "one", Task: "one", From: "f"}, {Path: "two", Task: "two", From: "f"}, {Path: "facts", Task: "two", From: "facts"},
 		{Path: "gate", Task: "gate", From: "f"}}
-	return plan.Graph{Tasks: append(tasks, gate, use)}
+	if !apart {
+		return plan.Graph{Tasks: append(tasks, gate, use)}
+	}
+	first := l.shell("first", "cat one > f")
+	first.Inputs = []plan.Input{use.Inputs[0], use.Inputs[3]}
+	use.Inputs[0].Task = "first"
+	return plan.Graph{Tasks: append(tasks, gate, first, use)}
 }
 
 func (l *lab) checkKept() {
@@ -49,9 +56,12 @@ func (l *lab) stored() (bytes int64) {
 }
 
 func TestKept(t *testing.T) {
-	ready := func(l *lab) string {
-		l.plan(l.kept())
-		id := l.submit("command: [\"true\"]\nslots: 2\noutputs: outputs/").ID
+	begin := func(l *lab, apart bool) string {
+		l.plan(l.kept(apart))
+		return l.submit("command: [\"true\"]\nslots: 2\noutputs: outputs/").ID
+	}
+	ready := func(l *lab, apart bool) string {
+		id := begin(l, apart)
 		l.until(id, func(s journal.Status) bool { return s.Tasks.Done == 2 && l.ran()["gate"] == 1 })
 		if n := l.stored(); n > 1<<20 {
 			t.Errorf("the publisher has %d bytes of what should stay where it is", n)
@@ -60,21 +70,29 @@ func TestKept(t *testing.T) {
 	}
 	t.Run("through the publisher", func(t *testing.T) {
 		l := newLab(t)
-		id := ready(l)
+		id := ready(l, true)
+		l.goOn()
+		l.want(l.wait(id), journal.JobDone, 5, 0)
+		l.checkKept()
+	})
+	t.Run("through the publisher, ahead", func(t *testing.T) {
+		l := newLab(t)
+		id := begin(l, false)
+		l.until(id, func(journal.Status) bool { return l.stored() >= 2<<20 })
 		l.goOn()
 		l.want(l.wait(id), journal.JobDone, 4, 0)
 		l.checkKept()
 	})
 	t.Run("a container dies with it", func(t *testing.T) {
 		l := newLab(t)
-		id := ready(l)
+		id := ready(l, true)
 		for _, lease := range l.market.live() {
 			lease.process.Process.Kill()
 		}
 		l.until(id, func(s journal.Status) bool { return len(s.Failures) >= 2 })
 		l.goOn()
 		s := l.wait(id)
-		l.want(s, journal.JobDone, 4, 0)
+		l.want(s, journal.JobDone, 5, 0)
 		l.checkKept()
 		if ran := l.ran(); ran["one"] != 2 || ran["two"] != 2 || ran["use"] != 1 {
 			t.Errorf("ran %v", ran)
@@ -91,16 +109,16 @@ func TestKept(t *testing.T) {
 	})
 	t.Run("the publisher starts again", func(t *testing.T) {
 		l := newLab(t)
-		id := ready(l)
+		id := ready(l, true)
 		l.close()
 		l.options = journal.Options{}
 		l.open()
-		l.plan(l.kept())
+		l.plan(l.kept(true))
 		if err := l.engine.Recover(l.ctx()); err != nil {
 			t.Fatal(err)
 		}
 		l.goOn()
-		l.want(l.wait(id), journal.JobDone, 4, 0)
+		l.want(l.wait(id), journal.JobDone, 5, 0)
 		l.checkKept()
 		if ran := l.ran(); ran["one"] != 1 || ran["two"] != 1 {
 			t.Errorf("ran %v", ran)
@@ -115,12 +133,14 @@ func TestKept(t *testing.T) {
 			}
 			return nil
 		}
-		id := ready(l)
+		id := ready(l, false)
+		// Both come to where the last task will run, while it waits for the gate.
+		l.until(id, func(journal.Status) bool { return len(pulled) >= 2 })
 		l.goOn()
 		l.want(l.wait(id), journal.JobDone, 4, 0)
 		l.checkKept()
-		if len(pulled) == 0 {
-			t.Error("nothing was pulled")
+		if len(pulled) != 2 {
+			t.Errorf("%d files were pulled, not 2", len(pulled))
 		}
 		if n := l.stored(); n > 6<<20 {
 			t.Errorf("the publisher has %d bytes, more than the result", n)
@@ -129,7 +149,7 @@ func TestKept(t *testing.T) {
 	t.Run("a provider that does not reach the other", func(t *testing.T) {
 		l := newLab(t)
 		l.market.pull = func([]PullFile) error { return errors.New("no route") }
-		id := ready(l)
+		id := begin(l, false)
 		l.goOn()
 		l.want(l.wait(id), journal.JobDone, 4, 0)
 		l.checkKept()
@@ -140,12 +160,12 @@ func TestKept(t *testing.T) {
 // here first.
 func TestRetire(t *testing.T) {
 	l := newLab(t)
-	l.plan(l.kept())
+	l.plan(l.kept(true))
 	id := l.submit("command: [\"true\"]\nslots: 3\noutputs: outputs/").ID
 	// Two of three slots idle while the gate is shut, and are given back.
 	l.until(id, func(s journal.Status) bool { return s.Tasks.Done == 2 && len(l.market.live()) == 1 })
 	l.goOn()
-	l.want(l.wait(id), journal.JobDone, 4, 0)
+	l.want(l.wait(id), journal.JobDone, 5, 0)
 	l.checkKept()
 	if ran := l.ran(); ran["one"] != 1 || ran["two"] != 1 {
 		t.Errorf("ran %v", ran)

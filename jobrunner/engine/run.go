@@ -53,7 +53,7 @@ type run struct {
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
 
 	running       atomic.Int64 // tasks, as of the last step
-	users         [][]int      // by task: those that need its outputs
+	users         [][]user     // by task: those that need its outputs
 	homing        sync.Map     // task → *sync.Mutex: one brings its outputs here at a time
 	manifests     sync.Map     // types.Hash → protocol.Manifest
 	manifestCount atomic.Int64
@@ -219,6 +219,7 @@ func (r *run) step(e schedule.Event, end *ended) {
 			r.commit.add(*end, func(error) {})
 		}
 	}
+	var ahead map[int][]schedule.Prepare // by slot
 	for _, effect := range effects {
 		r.log.Debug("schedule", "effect", effect)
 		switch x := effect.(type) {
@@ -226,6 +227,11 @@ func (r *run) step(e schedule.Event, end *ended) {
 			r.market.want(x.Slots)
 		case schedule.Assign:
 			r.assign(x)
+		case schedule.Prepare:
+			if ahead == nil {
+				ahead = map[int][]schedule.Prepare{}
+			}
+			ahead[x.Slot] = append(ahead[x.Slot], x)
 		case schedule.Kill:
 			r.send(x.Slot, command{kind: commandKill, at: schedule.Attempt{Task: x.Task, Number: x.Try}, grace: x.Grace})
 		case schedule.Verdict:
@@ -237,6 +243,9 @@ func (r *run) step(e schedule.Event, end *ended) {
 		case schedule.Finish:
 			r.outcome = &x
 		}
+	}
+	for slot, list := range ahead {
+		r.send(slot, command{kind: commandPrepare, prepare: list})
 	}
 }
 

@@ -36,8 +36,10 @@ type slot struct {
 	client atomic.Pointer[client.Client] // the latest connection
 	lost   atomic.Pointer[error]         // why the slot went down
 
-	staging sync.Mutex // one transfer at a time
-	staged  map[types.Hash]struct{}
+	transfer sync.Mutex // one at a time
+	staging  sync.Mutex
+	staged   map[types.Hash]struct{} // what the lease is known to have; under staging
+	ahead    ahead
 
 	// owned by the goroutine
 	works   map[string]*work

@@ -40,18 +40,22 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 		k := schedule.Task{Stage: stage, BestEffort: t.BestEffort, Speculate: t.Speculate, Expect: time.Duration(t.ExpectSeconds * float64(time.Second)),
 			Done: rows[i].State == journal.TaskDone, Failed: rows[i].State == journal.TaskFailed, Attempt: last[i]}
 		needs := map[string]bool{} // name → every input from it is optional
-		for _, in := range t.Inputs {
+		r.users = append(r.users, nil)
+		for n, in := range t.Inputs {
 			if in.Task != "" {
 				optional, seen := needs[in.Task]
 				needs[in.Task] = in.Optional && (optional || !seen)
+				r.users[r.number[in.Task]] = append(r.users[r.number[in.Task]], user{i, n})
 			}
 		}
-		r.users = append(r.users, nil)
+		kept := 0
 		for _, name := range t.Needs() {
-			need := r.number[name]
-			r.users[need] = append(r.users[need], i)
 			k.Needs = append(k.Needs, schedule.Need{Task: r.number[name], Optional: needs[name]})
+			if p.graph.Tasks[r.number[name]].Keep {
+				kept++
+			}
 		}
+		k.Early = kept > 1
 		sj.Tasks = append(sj.Tasks, k)
 		r.tasks = append(r.tasks, taskInfo{state: rows[i].State, tree: rows[i].Tree, checkpoint: rows[i].Checkpoint, try: last[i]})
 		e.pin(p.id, rows[i].Tree)

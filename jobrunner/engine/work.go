@@ -21,6 +21,7 @@ type command struct {
 	checkpoint types.Hash
 	started    time.Time
 	grace      time.Duration
+	prepare    []schedule.Prepare
 }
 
 type commandKind uint8
@@ -28,6 +29,7 @@ type commandKind uint8
 const (
 	commandRun commandKind = iota
 	commandKill
+	commandPrepare
 )
 
 // work is one attempt in a slot.
@@ -82,6 +84,8 @@ func (s *slot) command(c *client.Client, cmd command) {
 		case workSent:
 			c.Kill(id, uint32(cmd.grace/time.Second))
 		}
+	case commandPrepare:
+		s.bring(cmd.prepare)
 	case commandRun:
 		w := &work{at: cmd.at, id: id, started: cmd.started}
 		s.works[id] = w
@@ -172,20 +176,12 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 
 // stage pushes the blobs that this lease is not known to have.
 func (s *slot) stage(ctx context.Context, l *load) error {
-	if len(l.stage) == 0 {
+	if len(s.unstaged(l)) == 0 {
 		return nil
 	}
-	s.staging.Lock()
-	defer s.staging.Unlock()
-	var missing []types.Hash
-	seen := map[types.Hash]struct{}{}
-	for _, h := range l.stage {
-		_, there := s.staged[h]
-		if _, twice := seen[h]; !there && !twice {
-			seen[h] = struct{}{}
-			missing = append(missing, h)
-		}
-	}
+	s.transfer.Lock()
+	defer s.transfer.Unlock()
+	missing := s.unstaged(l) // somebody else may have staged some meanwhile
 	if len(missing) == 0 {
 		return nil
 	}
@@ -196,6 +192,8 @@ func (s *slot) stage(ctx context.Context, l *load) error {
 	if err := s.lease.Stage(ctx, pushed, l.get); err != nil {
 		return fmt.Errorf("stage inputs: %w", err)
 	}
+	s.staging.Lock()
+	defer s.staging.Unlock()
 	if len(s.staged) > 1<<20 {
 		clear(s.staged)
 	}
@@ -203,6 +201,24 @@ func (s *slot) stage(ctx context.Context, l *load) error {
 		s.staged[h] = struct{}{}
 	}
 	return nil
+}
+
+// unstaged lists what the lease is not known to have, each blob once.
+func (s *slot) unstaged(l *load) (missing []types.Hash) {
+	if len(l.stage) == 0 {
+		return nil
+	}
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	seen := map[types.Hash]struct{}{}
+	for _, h := range l.stage {
+		_, there := s.staged[h]
+		if _, twice := seen[h]; !there && !twice {
+			seen[h] = struct{}{}
+			missing = append(missing, h)
+		}
+	}
+	return missing
 }
 
 // prepare stages an attempt's inputs and makes its request.

@@ -55,8 +55,9 @@ type request struct {
 	pending map[*session]bool
 	ready   []*Lease // usable, not handed over yet
 	given   int
-	broke   error // ErrNotAffordable, once met
-	first   time.Time
+	broke   error     // ErrNotAffordable, once met
+	asked   time.Time // when the announcement was sent
+	choice  time.Time // when offers are chosen among; zero before the first
 	heard   map[types.Address]bool
 	came    int            // offers that fit, in all
 	failed  map[string]int // by network: providers that were chosen and gave no container
@@ -111,6 +112,7 @@ func (q *request) announce(ctx context.Context) (types.Hash, error) {
 	}
 	id := tx.ID()
 	m.mu.Lock()
+	q.asked = time.Now()
 	m.requests[id] = q
 	m.mu.Unlock()
 	if err := q.broadcast(ctx, tx, "announcement"); err != nil {
@@ -209,8 +211,11 @@ func (q *request) offer(s *session, caps protocol.Capabilities) {
 		q.decline(s, reason)
 		return
 	}
-	if q.first.IsZero() {
-		q.first = time.Now()
+	if q.choice.IsZero() {
+		now := time.Now()
+		wait := gathering(now.Sub(q.asked), q.m.cfg.Gather)
+		q.choice = now.Add(wait)
+		time.AfterFunc(wait, q.nudge)
 	}
 	q.nudge()
 }

@@ -22,7 +22,7 @@ func (q *request) choose() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	want := q.Count - q.given - len(q.pending) - len(q.ready)
-	if len(q.offers) == 0 || want <= 0 || q.broke != nil || time.Since(q.first) < q.m.cfg.Gather && len(q.offers) < maxOffers {
+	if len(q.offers) == 0 || want <= 0 || q.broke != nil || time.Now().Before(q.choice) && len(q.offers) < maxOffers {
 		return
 	}
 	held := q.m.held(q.Job, q.pending)
@@ -51,6 +51,12 @@ func (q *request) choose() {
 		// The session may be waiting for q.mu, and its queue be full.
 		q.m.begin(func() { o.s.tell(choice) })
 	}
+}
+
+// gathering is how long offers are collected after the first, which took so long
+// to come: as far away as providers are, so far apart they come. At most most.
+func gathering(took, most time.Duration) time.Duration {
+	return min(most, max(leastGather, 3*took))
 }
 
 // drop declines the waiting offers that do not fit any more.

@@ -33,6 +33,8 @@ const (
 	ledgerTimeout = 60 * time.Second // of one ledger action; the machines try again
 	measureWait   = time.Second      // of a reading from inside
 
+	leastGather = 20 * time.Millisecond
+
 	negotiateSeconds = 8 // all of it: who is slower leaves its place to others while a request waits
 )
 
@@ -79,7 +81,7 @@ type Config struct {
 	Service time.Duration
 	// Lifetime is how far away a channel's expiry is set; top-ups move it. 0 = an hour.
 	Lifetime time.Duration
-	// Gather is how long offers are collected after the first; 0 = 500 ms.
+	// Gather is how long offers are collected after the first at most; 0 = 500 ms.
 	Gather time.Duration
 	Params contract.Params // zero = contract.DefaultParams with the ledger's margin
 }

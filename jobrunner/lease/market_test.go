@@ -240,6 +240,21 @@ func (b *bench) balanced() {
 	}
 }
 
+// Offers are awaited in proportion to how far away the first one was.
+func TestGathering(t *testing.T) {
+	for _, c := range []struct{ took, most, want time.Duration }{
+		{0, time.Second, leastGather},
+		{5 * time.Millisecond, time.Second, leastGather},
+		{30 * time.Millisecond, time.Second, 90 * time.Millisecond},
+		{400 * time.Millisecond, time.Second, time.Second},
+		{time.Hour, 10 * time.Millisecond, 10 * time.Millisecond},
+	} {
+		if got := gathering(c.took, c.most); got != c.want {
+			t.Errorf("after %v, at most %v: %v, want %v", c.took, c.most, got, c.want)
+		}
+	}
+}
+
 // Containers are spread over distinct providers before the cheapest is taken
 // twice; denied ones are never taken, avoided ones last.
 func TestChoice(t *testing.T) {

@@ -38,6 +38,7 @@ func (l *Lease) Pull(ctx context.Context, from types.Address, contract types.Has
 	in := bufio.NewReader(stream)
 	ticket := protocol.NewTicket(cfg.Key, cfg.Ledger.LedgerID(), contract, l.s.provider, time.Now().Add(ticketTime).Unix())
 	for _, part := range pullParts(files) {
+		l.expect(contract, part)
 		if err := stream.SetDeadline(time.Now().Add(pullSilent)); err != nil {
 			return fmt.Errorf("%w: %w", ErrPull, err)
 		}
@@ -62,6 +63,22 @@ func (l *Lease) Pull(ctx context.Context, from types.Address, contract types.Has
 		}
 	}
 	return nil
+}
+
+// expect counts what a pull may move as seen, in the lease that takes it and in
+// the one that gives it: none of it passes here, and both count it as staged.
+func (l *Lease) expect(from types.Hash, files []protocol.PullFile) {
+	var bytes uint64
+	for _, f := range files {
+		bytes += f.Size
+	}
+	l.stagedIn.Add(bytes)
+	l.s.m.mu.Lock()
+	giver := l.s.m.sessions[from]
+	l.s.m.mu.Unlock()
+	if giver != nil {
+		giver.lease.stagedOut.Add(bytes)
+	}
 }
 
 // pullParts cuts a list of files into what one Pull may hold.

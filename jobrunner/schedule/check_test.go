@@ -84,6 +84,39 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 			t.Fatalf("stage %d counts %d left, has %d", g, m.stages[g].left, left[g])
 		}
 	}
+	homed := 0
+	for i := range m.tasks {
+		k := &m.tasks[i]
+		s := m.slots[k.home]
+		if (k.home != 0) != (s != nil) || s != nil && k.phase != waiting && k.phase != ready {
+			t.Fatalf("task %d of phase %d has its home in slot %d", i, k.phase, k.home)
+		}
+		if s != nil {
+			if _, is := s.homes[i]; !is {
+				t.Fatalf("task %d has its home in slot %d, which does not know", i, k.home)
+			}
+		}
+		var queues int
+		for _, q := range []*intHeap{&m.ready, &m.picky} {
+			if slices.Contains(q.at, i) {
+				queues++
+			}
+		}
+		for _, s := range m.slots {
+			if slices.Contains(s.ready.at, i) {
+				homed++
+				if queues++; k.home != s.number {
+					t.Fatalf("task %d waits in slot %d, its home is %d", i, s.number, k.home)
+				}
+			}
+		}
+		if (k.phase == ready) != (queues == 1) || queues > 1 {
+			t.Fatalf("task %d of phase %d is in %d queues", i, k.phase, queues)
+		}
+	}
+	if homed != m.homed {
+		t.Fatalf("counted %d tasks that wait at home, are %d", m.homed, homed)
+	}
 	for _, s := range m.slots {
 		load := 0
 		for i := range s.tasks {
@@ -111,7 +144,7 @@ func anyJob(t *rapid.T) {
 	}
 	for i := range n {
 		k := Task{Stage: rapid.IntRange(0, 2).Draw(t, "stage"), BestEffort: rapid.IntRange(0, 4).Draw(t, "best") == 0,
-			Done: rapid.IntRange(0, 5).Draw(t, "done") == 0, Speculate: rapid.Bool().Draw(t, "speculate"), Expect: time.Duration(rapid.IntRange(0, 2).Draw(t, "expect")) * 40 * time.Second}
+			Done: rapid.IntRange(0, 5).Draw(t, "done") == 0, Speculate: rapid.Bool().Draw(t, "speculate"), Early: rapid.Bool().Draw(t, "early"), Expect: time.Duration(rapid.IntRange(0, 2).Draw(t, "expect")) * 40 * time.Second}
 		if !k.Done {
 			for j := range i {
 				if rapid.IntRange(0, 3).Draw(t, "need") == 0 {
@@ -169,7 +202,13 @@ func (w *world) event(s *State) {
 	if len(w.slots) < w.want && rapid.Bool().Draw(t, "up") {
 		w.next++
 		w.slots[w.next] = true
-		w.step(s, SlotUp{Now: w.now, Slot: w.next, Provider: string(rune('a' + w.next%3))})
+		up := SlotUp{Now: w.now, Slot: w.next, Provider: string(rune('a' + w.next%3))}
+		for i := range w.job.Tasks {
+			if rapid.IntRange(0, 3).Draw(t, "near") == 0 {
+				up.Near = append(up.Near, i)
+			}
+		}
+		w.step(s, up)
 		return
 	}
 	switch draw := rapid.IntRange(0, 40).Draw(t, "event"); {
@@ -227,6 +266,16 @@ func (w *world) event(s *State) {
 	}
 }
 
+// running reports whether an attempt at a task runs that was not told to go.
+func (w *world) running(task int) bool {
+	for a := range w.runs {
+		if a.Task == task && !w.killed[a] {
+			return true
+		}
+	}
+	return false
+}
+
 // any is a task of the set, drawn.
 func (w *world) any(set []bool) int {
 	var in []int
@@ -273,6 +322,10 @@ func (w *world) step(s *State, e Event) {
 			}
 			w.last[x.Task] = x.Try
 			w.runs[Attempt{x.Task, x.Try}] = x.Slot
+		case Prepare:
+			if !w.job.Tasks[x.Task].Early || !w.slots[x.Slot] || !w.done[x.Need] || w.last[x.Task] > 0 && w.running(x.Task) {
+				w.t.Fatalf("%v: slot %v, need done %v", x, w.slots[x.Slot], w.done[x.Need])
+			}
 		case Kill:
 			w.killed[Attempt{x.Task, x.Try}] = true
 			w.stopped = w.stopped || !w.done[x.Task]

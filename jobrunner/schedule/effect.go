@@ -14,6 +14,10 @@ type Want struct{ Slots int }
 // Assign starts an attempt in a slot.
 type Assign struct{ Task, Try, Slot int }
 
+// Prepare says that a task will probably run in a slot, and may be brought what
+// task Need made for it.
+type Prepare struct{ Task, Need, Slot int }
+
 // Kill ends an attempt: TERM, and KILL after Grace. Its Exited is awaited.
 type Kill struct {
 	Task, Try, Slot int
@@ -69,6 +73,9 @@ const (
 
 func (e Want) String() string   { return fmt.Sprintf("want %d slots", e.Slots) }
 func (e Assign) String() string { return fmt.Sprintf("assign %d.%d to slot %d", e.Task, e.Try, e.Slot) }
+func (e Prepare) String() string {
+	return fmt.Sprintf("prepare %d in slot %d: outputs of %d", e.Task, e.Slot, e.Need)
+}
 func (e Kill) String() string {
 	return fmt.Sprintf("kill %d.%d in slot %d, grace %v", e.Task, e.Try, e.Slot, e.Grace)
 }

@@ -58,6 +58,7 @@ func (m *machine) shut(i int, p phase) {
 		m.soon--
 	}
 	t.phase = p
+	m.unsettle(i)
 	m.close(t)
 	if !t.bestEffort {
 		m.bad++

@@ -14,12 +14,14 @@ type Begin struct {
 }
 
 // SlotUp says that a slot is ready for tasks. Holds are the attempts that it
-// already holds (after a restart), whether they run or have ended.
+// already holds (after a restart), whether they run or have ended; Near are tasks
+// whose input lies at its provider.
 type SlotUp struct {
 	Now      time.Duration
 	Slot     int
 	Provider string
 	Holds    []Attempt
+	Near     []int
 }
 
 // Attempt names one attempt at a task.

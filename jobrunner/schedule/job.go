@@ -33,6 +33,7 @@ type Task struct {
 	BestEffort bool          // its failure does not fail the job
 	Expect     time.Duration // planner's estimate of an attempt, 0 if none
 	Speculate  bool          // a second attempt may race a late one
+	Early      bool          // what it needs may be brought to it before all of that is done
 	Done       bool          // finished before: taken over, or by an earlier run
 	Failed     bool          // failed for good in this run of the job, before a restart
 	Attempt    int           // number of its last attempt so far

@@ -53,10 +53,14 @@ func (h *delaySlice) Pop() any {
 func (m *machine) enqueue(i int) {
 	t := &m.tasks[i]
 	t.phase = ready
-	if len(t.avoid) > 0 {
+	switch s := m.slots[t.home]; {
+	case len(t.avoid) > 0:
 		t.since = m.now
 		m.picky.push(i)
-	} else {
+	case s != nil:
+		s.ready.push(i)
+		m.homed++
+	default:
 		m.ready.push(i)
 	}
 }
@@ -123,12 +127,36 @@ func (m *machine) fill(out []Effect) []Effect {
 		return out
 	}
 	out = m.fillPicky(out)
+	var passed []*slot
+	for m.queued() > 0 {
+		s := m.takeIdle()
+		if s == nil {
+			break
+		}
+		if i, ok := m.pick(s); ok {
+			out = m.assign(out, i, s)
+		} else {
+			passed = append(passed, s)
+		}
+	}
+	for _, s := range passed {
+		if i, ok := m.steal(s); ok {
+			out = m.assign(out, i, s)
+		} else {
+			m.offer(s)
+		}
+	}
+	return m.fillSides(out)
+}
+
+// fillSides assigns short tasks beside others that run.
+func (m *machine) fillSides(out []Effect) []Effect {
 	for !m.ready.empty() {
 		i := m.ready.peek()
-		s := m.takeIdle()
-		if s == nil && !m.tasks[i].alone && m.stages[m.tasks[i].stage].short() {
-			s = m.takePart()
+		if m.tasks[i].alone || !m.stages[m.tasks[i].stage].short() {
+			return out
 		}
+		s := m.takePart()
 		if s == nil {
 			return out
 		}
@@ -205,6 +233,7 @@ func (t *task) avoids(provider string) bool {
 func (m *machine) assign(out []Effect, i int, s *slot) []Effect {
 	t := &m.tasks[i]
 	t.last++
+	m.unsettle(i)
 	m.hold(i, s)
 	m.offer(s)
 	return append(out, Assign{i, t.last, s.number})

@@ -6,7 +6,7 @@ package schedule
 // At most a quarter of the slots race.
 func (m *machine) race(out []Effect) []Effect {
 	m.late = 0
-	if m.stopping != nil || m.resuming() || !m.ready.empty() || !m.picky.empty() {
+	if m.stopping != nil || m.resuming() || m.queued() > 0 || !m.picky.empty() {
 		return out
 	}
 	room := max(1, m.params.Slots/4) - m.racing

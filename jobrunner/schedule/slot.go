@@ -9,9 +9,17 @@ import (
 )
 
 func (m *machine) checkHolds(up SlotUp) error {
+	if up.Slot < 1 {
+		return fmt.Errorf("%w: slot %d", ErrEvent, up.Slot)
+	}
 	for _, a := range up.Holds {
 		if a.Task < 0 || a.Task >= len(m.tasks) {
 			return fmt.Errorf("%w: slot %d holds task %d of %d", ErrEvent, up.Slot, a.Task, len(m.tasks))
+		}
+	}
+	for _, i := range up.Near {
+		if i < 0 || i >= len(m.tasks) {
+			return fmt.Errorf("%w: slot %d is near to task %d of %d", ErrEvent, up.Slot, i, len(m.tasks))
 		}
 	}
 	return nil
@@ -39,12 +47,13 @@ func (m *machine) shrink(out []Effect) []Effect {
 }
 
 func (m *machine) addSlot(up SlotUp) {
-	m.slots[up.Slot] = &slot{number: up.Slot, provider: up.Provider, tasks: map[int]struct{}{}, idle: m.now}
+	m.slots[up.Slot] = &slot{number: up.Slot, provider: up.Provider, tasks: map[int]struct{}{}, homes: map[int]struct{}{}, idle: m.now}
 	m.providers[up.Provider]++
 }
 
 func (m *machine) removeSlot(s *slot) {
 	delete(m.slots, s.number)
+	m.disperse(s)
 	if m.providers[s.provider]--; m.providers[s.provider] == 0 {
 		delete(m.providers, s.provider)
 	}
@@ -61,6 +70,7 @@ func (m *machine) adopt(a Attempt, s *slot) bool {
 		return false
 	}
 	m.unqueue(a.Task)
+	m.unsettle(a.Task)
 	t.last = a.Number
 	m.hold(a.Task, s)
 	return true
@@ -68,11 +78,16 @@ func (m *machine) adopt(a Attempt, s *slot) bool {
 
 // unqueue takes a task out of its queue; it is rare.
 func (m *machine) unqueue(i int) {
-	drop := func(h *intHeap) {
-		if n := slices.Index(h.at, i); n >= 0 {
+	drop := func(h *intHeap) bool {
+		n := slices.Index(h.at, i)
+		if n >= 0 {
 			h.at = slices.Delete(h.at, n, n+1)
 			slices.Sort(h.at)
 		}
+		return n >= 0
+	}
+	if s := m.slots[m.tasks[i].home]; s != nil && drop(&s.ready) {
+		m.homed--
 	}
 	drop(&m.ready)
 	drop(&m.picky)
@@ -110,6 +125,7 @@ func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 			out = m.kill(out, i, m.tasks[i].in(s.number))
 		}
 	}
+	m.settleIn(s, e.Near)
 	m.offer(s)
 	return out
 }

@@ -29,7 +29,8 @@ type machine struct {
 	idle      intHeap        // slots that run nothing (lazily cleaned)
 	part      intHeap        // slots that could run another short task (lazily cleaned)
 
-	ready intHeap   // tasks that may start
+	ready intHeap   // tasks that may start and have no home
+	homed int       // tasks that may start, in the queues of their homes
 	picky intHeap   // tasks that may start, but rather not at some provider
 	delay delayHeap // tasks that may start later
 
@@ -74,6 +75,8 @@ type task struct {
 	since      time.Duration // picky since
 	expect     time.Duration
 	avoid      []string // providers where it failed
+	early      bool     // what it takes may be brought before all of it is there
+	home       int      // the slot where it goes first, until it begins; 0: none
 }
 
 // attempt is one that runs.
@@ -135,8 +138,10 @@ type slot struct {
 	load     int  // of these, those whose processes run
 	alone    bool // what runs here wants no company
 	idle     time.Duration
-	inIdle   bool // has an entry in machine.idle
-	inPart   bool // has an entry in machine.part
+	inIdle   bool             // has an entry in machine.idle
+	inPart   bool             // has an entry in machine.part
+	homes    map[int]struct{} // tasks that have their home here
+	ready    intHeap          // of these, the ones that may start
 }
 
 // New makes a job's schedule; nothing happens before Begin.
@@ -149,7 +154,7 @@ func New(j Job) (State, error) {
 	guesses := make([]int, j.Stages)
 	for i, t := range j.Tasks {
 		m.link(i, t.Needs)
-		m.tasks[i] = task{stage: t.Stage, bestEffort: t.BestEffort, speculate: t.Speculate, last: t.Attempt, expect: t.Expect}
+		m.tasks[i] = task{stage: t.Stage, bestEffort: t.BestEffort, speculate: t.Speculate, early: t.Early, last: t.Attempt, expect: t.Expect}
 		g := &m.stages[t.Stage]
 		if t.Expect > 0 {
 			guesses[t.Stage]++

@@ -126,7 +126,7 @@ func (m *machine) wanted() int {
 	if m.stopping != nil {
 		return 0
 	}
-	return min(m.params.Slots, m.running+len(m.ready.at)+len(m.picky.at)+len(m.delay.at)+m.soon+m.racing+m.late)
+	return min(m.params.Slots, m.running+m.queued()+len(m.picky.at)+len(m.delay.at)+m.soon+m.racing+m.late)
 }
 
 // gathering frees the place of an attempt whose process has ended.
@@ -172,6 +172,7 @@ func (m *machine) exited(out []Effect, e Exited) []Effect {
 		return out
 	}
 	t.phase = done
+	m.unsettle(e.Task)
 	m.done++
 	m.close(t)
 	g := &m.stages[t.stage]
@@ -180,17 +181,19 @@ func (m *machine) exited(out []Effect, e Exited) []Effect {
 	} else {
 		g.mean += (e.Wall - g.mean) / time.Duration(min(g.ends, 16))
 	}
-	m.met(e.Task)
-	return out
+	return m.met(out, e.Task)
 }
 
 // met lets the dependants of a task go on.
-func (m *machine) met(i int) {
+func (m *machine) met(out []Effect, i int) []Effect {
 	for _, d := range m.after[i] {
 		if d = max(d, ^d); m.tasks[d].phase == waiting {
-			m.less(d)
+			if m.less(d); m.tasks[d].phase == waiting {
+				out = m.prepare(out, d, i)
+			}
 		}
 	}
+	return out
 }
 
 // less takes one need from a waiting task.

@@ -16,11 +16,11 @@ import (
 // TestTranscripts replays testdata: a job, then events with what they effect.
 //
 //	job slots=2 attempts=3 side=1 never=64-78 deadline=1m
-//	NAME [needs=NAME,NAME?] [stage=N] [best] [late] [done] [failed] [expect=10s] [try=N]
+//	NAME [needs=NAME,NAME?] [stage=N] [best] [late] [early] [done] [failed] [expect=10s] [try=N]
 //	----
 //	run
 //	[TIME:] begin [SLOT=PROVIDER[=TASK.TRY+…]]…
-//	[TIME:] up SLOT PROVIDER [TASK.TRY…] · down SLOT · ended TASK.TRY · exit TASK.TRY [CLASS [CODE]] [wall=D]
+//	[TIME:] up SLOT PROVIDER [TASK.TRY…] [near=TASK,TASK] · down SLOT · ended TASK.TRY · exit TASK.TRY [CLASS [CODE]] [wall=D]
 //	[TIME:] lost TASK · none CAUSE · tick · cancel · estimate
 //	----
 //
@@ -111,6 +111,8 @@ func parseJob(d *datadriven.TestData) (Job, error) {
 				k.BestEffort = true
 			case "late":
 				k.Speculate = true
+			case "early":
+				k.Early = true
 			case "done":
 				k.Done = true
 			case "failed":
@@ -141,7 +143,17 @@ func parseEvent(now time.Duration, w []string) Event {
 		}
 		return e
 	case "up":
-		return SlotUp{now, number(w[1]), w[2], attempts(w[3:])}
+		up := SlotUp{Now: now, Slot: number(w[1]), Provider: w[2]}
+		for _, x := range w[3:] {
+			if near, ok := strings.CutPrefix(x, "near="); ok {
+				for _, n := range strings.Split(near, ",") {
+					up.Near = append(up.Near, number(n))
+				}
+				continue
+			}
+			up.Holds = append(up.Holds, attempts([]string{x})...)
+		}
+		return up
 	case "down":
 		return SlotDown{now, number(w[1])}
 	case "ended":
