@@ -55,7 +55,7 @@ func (f *Feeder) Feed(ctx context.Context, id string, fresh bool, source Source)
 func (f *Feeder) FeedSplit(ctx context.Context, id string, fresh bool, split Split) (protocol.Fed, Learnt, error) {
 	buf := feedBuffers.Get().(*[]byte)
 	defer feedBuffers.Put(buf)
-	a := &feeding{id: id, source: split.Source, store: split.Store, known: split.Known, buf: *buf, asked: fresh}
+	a := &feeding{id: id, source: split.Source, store: split.Store, room: split.Room, known: split.Known, buf: *buf, asked: fresh}
 	if a.known != nil && !a.known.valid() {
 		a.known = nil
 	}
@@ -221,7 +221,8 @@ type feeding struct {
 
 	known  *Chunks   // what to feed from the store alone; nil where it is not all there
 	store  StoreFunc // nil where nothing is (any more) put there
-	kept   []bool    // by chunk: the store has it
+	room   chan struct{}
+	kept   []bool // by chunk: the store has it
 	learnt Learnt
 }
 

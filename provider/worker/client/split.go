@@ -23,6 +23,9 @@ type Split struct {
 	// Store puts chunks into the container's blob store while they are fed. Where it
 	// fails, the rest is fed as it would be without. nil: nothing is kept.
 	Store StoreFunc
+	// Room has a token for each feed that holds chunks in memory. One that finds no
+	// room keeps nothing. nil: there is always room.
+	Room chan struct{}
 }
 
 // StoreFunc makes sure that a store has blobs, whose bytes get gives, until it
@@ -103,6 +106,14 @@ func (a *feeding) sendKnown(c *feedConn, frames []byte) (protocol.Fed, error) {
 // sendKept reads the input, puts its chunks into the store, and names those there;
 // what the store does not take is sent.
 func (a *feeding) sendKept(ctx context.Context, c *feedConn, before []byte) (protocol.Fed, error) {
+	if a.room != nil {
+		select {
+		case a.room <- struct{}{}:
+		default:
+			a.store = nil
+			return a.send(ctx, c, before)
+		}
+	}
 	a.learnt.Read = true
 	reading, stop := context.WithCancel(ctx)
 	in := &cutter{source: a.source, from: a.at, out: make(chan *piece, maxPieces), free: make(chan *piece, maxPieces)}
@@ -111,17 +122,22 @@ func (a *feeding) sendKept(ctx context.Context, c *feedConn, before []byte) (pro
 	}
 	var done sync.WaitGroup
 	done.Go(func() { in.cut(reading) })
-	defer func() {
+	letGo := sync.OnceFunc(func() {
 		stop()
 		done.Wait()
 		in.release()
-	}()
+		if a.room != nil {
+			<-a.room
+		}
+	})
+	defer letGo()
 	for {
 		batch, fed, err := in.next(ctx, c)
 		if err != nil || fed != nil {
 			return *cmpFed(fed), err
 		}
 		if len(batch) == 0 {
+			letGo() // the task may take its time
 			break
 		}
 		if before, err = a.give(ctx, c, before, batch); err != nil {
