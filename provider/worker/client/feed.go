@@ -222,6 +222,7 @@ type feeding struct {
 	known  *Chunks   // what to feed from the store alone; nil where it is not all there
 	store  StoreFunc // nil where nothing is (any more) put there
 	room   chan struct{}
+	slow   bool   // it takes its time
 	kept   []bool // by chunk: the store has it
 	learnt Learnt
 }

@@ -55,6 +55,7 @@ const (
 	maxPieces  = 8                // chunks in memory: half of them on their way, half read ahead
 	maxBatch   = maxPieces / 2    // of them given to the store at once
 	storeWait  = 15 * time.Second // for a batch; a store that takes longer is in the way
+	slowBatch  = 2 * time.Second  // after one that took longer, single chunks are given, so that the task has something to do
 	knownBatch = 256              // FeedBlobs in one write
 )
 
@@ -70,10 +71,8 @@ func (a *feeding) lacks() {
 
 // sendKnown names the chunks from at on.
 func (a *feeding) sendKnown(c *feedConn, frames []byte) (protocol.Fed, error) {
-	sum := protocol.NewFeedSum()
 	inFrames := 0
 	for i, h := range a.known.Hashes {
-		sum.Chunk(h)
 		size := min(a.known.Size-uint64(i)*protocol.ChunkSize, protocol.ChunkSize)
 		if uint64(i)*protocol.ChunkSize+size <= a.at {
 			continue
@@ -93,7 +92,16 @@ func (a *feeding) sendKnown(c *feedConn, frames []byte) (protocol.Fed, error) {
 			return fed, err
 		}
 	}
-	frames, err := protocol.AppendFrame(frames, &protocol.FeedEnd{Size: a.known.Size, Hash: sum.Sum()})
+	return a.end(c, frames, a.known)
+}
+
+// end tells what the whole input was, and waits for the end of the feed.
+func (a *feeding) end(c *feedConn, frames []byte, all *Chunks) (protocol.Fed, error) {
+	sum := protocol.NewFeedSum()
+	for _, h := range all.Hashes {
+		sum.Chunk(h)
+	}
+	frames, err := protocol.AppendFrame(frames, &protocol.FeedEnd{Size: all.Size, Hash: sum.Sum()})
 	if err != nil {
 		return protocol.Fed{}, err
 	}
@@ -132,21 +140,23 @@ func (a *feeding) sendKept(ctx context.Context, c *feedConn, before []byte) (pro
 	})
 	defer letGo()
 	for {
-		batch, fed, err := in.next(ctx, c)
-		if err != nil || fed != nil {
-			return *cmpFed(fed), err
+		most := maxBatch
+		if a.slow {
+			most = 1
+		}
+		batch := in.next(ctx, c, most)
+		if fed, over, err := c.ended(); over {
+			return fed, err
 		}
 		if len(batch) == 0 {
 			letGo() // the task may take its time
 			break
 		}
+		var err error
 		if before, err = a.give(ctx, c, before, batch); err != nil {
 			return protocol.Fed{}, err
 		}
 		in.recycle(batch)
-		if fed, over, err := c.ended(); over {
-			return fed, err
-		}
 	}
 	switch {
 	case ctx.Err() != nil: // the publisher stops; the input is not at fault
@@ -158,25 +168,7 @@ func (a *feeding) sendKept(ctx context.Context, c *feedConn, before []byte) (pro
 	if a.learnt.Kept = a.keptAll(len(in.all.Hashes)); a.learnt.Kept {
 		a.known = &in.all // should the connection break, nothing needs to be read again
 	}
-	sum := protocol.NewFeedSum()
-	for _, h := range in.all.Hashes {
-		sum.Chunk(h)
-	}
-	frames, err := protocol.AppendFrame(before, &protocol.FeedEnd{Size: in.all.Size, Hash: sum.Sum()})
-	if err != nil {
-		return protocol.Fed{}, err
-	}
-	if _, err := c.conn.Write(frames); err != nil {
-		return protocol.Fed{}, err
-	}
-	return c.answer(nil)
-}
-
-func cmpFed(fed *protocol.Fed) *protocol.Fed {
-	if fed == nil {
-		return &protocol.Fed{}
-	}
-	return fed
+	return a.end(c, before, &in.all)
 }
 
 // give feeds a batch of chunks: by their names where the store has them. What before
@@ -228,6 +220,7 @@ func (a *feeding) keep(ctx context.Context, batch []*piece) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
+	began := time.Now()
 	err := a.store(ctx, hashes, func(h types.Hash) ([]byte, error) {
 		for _, p := range batch {
 			if p.hash == h {
@@ -240,6 +233,7 @@ func (a *feeding) keep(ctx context.Context, batch []*piece) bool {
 		a.store = nil
 		return false
 	}
+	a.slow = time.Since(began) > slowBatch
 	for _, p := range batch {
 		for p.index >= len(a.kept) {
 			a.kept = append(a.kept, false)
@@ -337,35 +331,32 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// next waits for a chunk and takes what else is ready. No chunk: there are no more.
-// Where the feed or its connection ends meanwhile, that is told.
-func (r *cutter) next(ctx context.Context, c *feedConn) (batch []*piece, fed *protocol.Fed, err error) {
+// next waits for a chunk and takes what else is ready, at most so many. No chunk:
+// there are no more, or the connection or ctx has ended.
+func (r *cutter) next(ctx context.Context, c *feedConn, most int) (batch []*piece) {
 	select {
 	case p, ok := <-r.out:
 		if !ok {
-			return nil, nil, nil
+			return nil
 		}
 		batch = append(batch, p)
-	case end := <-c.final:
-		return nil, &end, nil
 	case <-c.gone:
-		end, _, err := c.ended()
-		return nil, &end, err
+		return nil
 	case <-ctx.Done():
-		return nil, nil, ctx.Err()
+		return nil
 	}
-	for len(batch) < maxBatch {
+	for len(batch) < most {
 		select {
 		case p, ok := <-r.out:
 			if !ok {
-				return batch, nil, nil
+				return batch
 			}
 			batch = append(batch, p)
 		default:
-			return batch, nil, nil
+			return batch
 		}
 	}
-	return batch, nil, nil
+	return batch
 }
 
 // recycle lets chunks be overwritten.

@@ -233,6 +233,27 @@ func TestSplitStoreFails(t *testing.T) {
 	}
 }
 
+// TestSplitRoom: a feed that finds no room for chunks keeps nothing; others leave it
+// as they found it, however they end.
+func TestSplitRoom(t *testing.T) {
+	data := random(3*chunk + 1000)
+	room := make(chan struct{}, 1)
+	w, f := newTaker(t)
+	in := Split{Source: bytesOf(data), Store: w.shelf.store, Room: room}
+	room <- struct{}{}
+	fed, learnt, err := f.FeedSplit(within(t), "a", true, in)
+	if w.right(t, data, fed, err); w.sent != len(data) || w.shelf.put != 0 || learnt.Kept || len(room) != 1 {
+		t.Errorf("without room: %d bytes sent, %d chunks kept, learnt %+v", w.sent, w.shelf.put, learnt)
+	}
+	<-room
+	breaks := 0
+	*w = taker{shelf: w.shelf, stop: func() bool { breaks++; return breaks == 2 }}
+	fed, learnt, err = f.FeedSplit(within(t), "b", true, in)
+	if w.right(t, data, fed, err); !learnt.Kept || len(room) != 0 {
+		t.Errorf("with room: learnt %+v, %d tokens taken", learnt, len(room))
+	}
+}
+
 // TestSplitIsGone: a worker that does not find what the store is said to have gets it
 // anew; one that does not see the store at all gets every byte.
 func TestSplitIsGone(t *testing.T) {
