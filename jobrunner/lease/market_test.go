@@ -18,9 +18,9 @@ import (
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/contract"
 	"github.com/zennet/zennet/provider/peer"
-	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
