@@ -46,8 +46,8 @@ lint: ## formatting and vet
 bench: test-deps build ## the ratios that the README claims, each in one run
 	@scripts/bench.sh
 
-bench-mapreduce: test-deps build ## MapReduce beside Hadoop on YARN and beside plain pipes, over MIB (256) MiB
-	ZENNET_BENCH_MIB=$(MIB) $(GO) test ./jobrunner/e2e -run '^TestBenchMapReduce$$' -v -count=1 -timeout 60m | grep -v '^PASS\|^ok\|^=== '
+bench-mapreduce: test-deps build ## MapReduce beside Hadoop on YARN and beside plain pipes, over MIB (256) MiB; ONLY=few, words, tera or python
+	ZENNET_BENCH_MIB=$(MIB) $(GO) test ./jobrunner/e2e -run '^TestBenchMapReduce$$$(addprefix /,$(ONLY))' -v -count=1 -timeout 60m | grep -v '^PASS\|^ok\|^=== '
 
 fuzz: ## fuzz every decoder, FUZZTIME (20s) each
 	@scripts/fuzz.sh $(FUZZTIME)

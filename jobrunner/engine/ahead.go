@@ -59,15 +59,14 @@ func (s *slot) bring(due []schedule.Prepare) {
 // bringAhead stages what the tasks will take of the outputs that are there.
 func (s *slot) bringAhead(ctx context.Context, due []schedule.Prepare) error {
 	r := s.run
-	l := r.newLoad()
+	l := r.newLoad(s)
 	defer l.close()
 	for _, d := range due {
 		for _, u := range r.users[d.Need] {
 			if u.task != d.Task {
 				continue
 			}
-			in := r.graph.Tasks[d.Task].Inputs[u.input]
-			if err := r.loadOutputs(l, in.Path, d.Need, in.From, in.Optional); err != nil {
+			if err := r.loadOutputs(l, r.graph.Tasks[d.Task].Inputs[u.input], d.Need); err != nil {
 				return err
 			}
 		}

@@ -12,58 +12,31 @@ import (
 // errKeep says that this machine cannot store results.
 var errKeep = errors.New("its files cannot be kept")
 
-// chunkWriter cuts what is written into chunks and stores those, checking hashes.
-type chunkWriter struct {
-	store *blob.Store
-	want  []types.Hash
-	left  uint64 // bytes of the file that are still to come
-	buf   []byte
-}
-
-func (w *chunkWriter) Write(p []byte) (int, error) {
-	n := len(p)
-	for len(w.buf)+len(p) >= protocol.ChunkSize {
-		take := protocol.ChunkSize - len(w.buf)
-		w.buf = append(w.buf, p[:take]...)
-		p = p[take:]
-		if err := w.flush(); err != nil {
-			return 0, err
+// keepIn stores chunks whose hashes were checked.
+func keepIn(store *blob.Store) func(types.Hash, []byte) error {
+	return func(h types.Hash, data []byte) error {
+		if err := store.Keep(h, data); err != nil {
+			return fmt.Errorf("%w: %w", errKeep, err)
 		}
-	}
-	w.buf = append(w.buf, p...)
-	return n, nil
-}
-
-func (w *chunkWriter) flush() error {
-	if len(w.want) == 0 {
-		return &mismatch{fmt.Errorf("it is longer than was told")}
-	}
-	if blob.HashOf(w.buf) != w.want[0] {
-		return &mismatch{fmt.Errorf("a chunk does not have the hash that was told")}
-	}
-	if n := min(w.left, protocol.ChunkSize); uint64(len(w.buf)) != n {
-		return &mismatch{fmt.Errorf("a chunk of %d bytes where %d were told", len(w.buf), n)}
-	}
-	w.left -= uint64(len(w.buf))
-	if _, err := w.store.Put(w.buf); err != nil {
-		return fmt.Errorf("%w: %w", errKeep, err)
-	}
-	w.buf, w.want = w.buf[:0], w.want[1:]
-	return nil
-}
-
-// close stores the last chunk, and checks that none is missing.
-func (w *chunkWriter) close(whole bool) error {
-	if !whole {
 		return nil
 	}
-	if len(w.buf) > 0 {
-		if err := w.flush(); err != nil {
+}
+
+// keepFile stores a file that came with its task's end, where it has the length and
+// the hashes that were told; otherwise the error is a mismatch.
+func keepFile(store *blob.Store, data []byte, f protocol.File) error {
+	if uint64(len(data)) != f.Size || uint64(len(f.Chunks)) != (f.Size+protocol.ChunkSize-1)/protocol.ChunkSize {
+		return &mismatch{fmt.Errorf("%s has %d bytes in all, and %d of %d chunks were told", f.Path, len(data), f.Size, len(f.Chunks))}
+	}
+	for _, h := range f.Chunks {
+		chunk := data[:min(len(data), protocol.ChunkSize)]
+		data = data[len(chunk):]
+		if blob.HashOf(chunk) != h {
+			return &mismatch{fmt.Errorf("%s does not have the hash that was told", f.Path)}
+		}
+		if err := keepIn(store)(h, chunk); err != nil {
 			return err
 		}
-	}
-	if len(w.want) > 0 {
-		return &mismatch{fmt.Errorf("it is shorter than was told")}
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/zennet/zennet/provider/protocol"
 )
 
-// TestChunkWriter takes only bytes that have the hashes and the lengths that were told.
-func TestChunkWriter(t *testing.T) {
+// TestKeepFile takes only bytes that have the hashes and the lengths that were told.
+func TestKeepFile(t *testing.T) {
 	store, err := blob.Open(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -40,10 +40,14 @@ func TestChunkWriter(t *testing.T) {
 		{"another hash", rest, len(rest), hashes(full), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := &chunkWriter{store: store, want: c.want, left: uint64(c.size)}
-			_, err := w.Write([]byte(c.data))
-			if err = errors.Join(err, w.close(err == nil)); (err == nil) != c.ok {
+			err := keepFile(store, []byte(c.data), protocol.File{Path: "f", Size: uint64(c.size), Chunks: c.want})
+			if (err == nil) != c.ok {
 				t.Errorf("got %v", err)
+			}
+			for _, h := range c.want {
+				if c.ok && !store.Has(h) {
+					t.Errorf("%s is not stored", h.Short())
+				}
 			}
 			var wrong *mismatch
 			if err != nil && !errors.As(err, &wrong) {

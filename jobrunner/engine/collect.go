@@ -69,7 +69,7 @@ func (s *slot) blame(err error) {
 
 // succeed journals a success and then tells of it.
 func (s *slot) succeed(w *work, fresh bool) {
-	e := ended{End: s.end(w, w.exit), sync: fresh}
+	e := ended{End: s.end(w, w.exit), sync: fresh && s.run.lasting(w.at.Task)}
 	e.State, e.Tree = journal.TaskDone, w.exit.Tree
 	told := make(chan struct{})
 	s.run.commit.add(e, func(err error) {
@@ -175,13 +175,12 @@ func (s *slot) files(c *client.Client, id string, inline [][]byte, m protocol.Ma
 			continue
 		}
 		fresh = true
-		out := &chunkWriter{store: s.run.e.blobs, want: f.Chunks, left: f.Size}
 		if carried {
-			_, err = out.Write(inline[i])
-		} else if err = c.Fetch(s.ctx, id, protocol.FetchFile, f.Path, f.Size, f.Chunks, out); err != nil {
+			err = keepFile(s.run.e.blobs, inline[i], f)
+		} else if err = c.FetchChunks(s.ctx, id, f, keepIn(s.run.e.blobs)); err != nil {
 			err = fetchError(f.Path, err)
 		}
-		if err = errors.Join(err, out.close(err == nil)); err != nil {
+		if err != nil {
 			return fresh, err
 		}
 	}

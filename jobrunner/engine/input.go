@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
@@ -90,6 +91,7 @@ const (
 
 // load is all that one attempt's scratch folder starts with.
 type load struct {
+	slot   *slot // where it goes
 	mounts []protocol.Mount
 	kept   []keptFile   // files of other tasks that are in no store of the publisher
 	stage  []types.Hash // blobs that the provider must have
@@ -133,7 +135,7 @@ type absent struct {
 func (a *absent) Unwrap() error { return a.error }
 
 // add places a tree at a path: inline where it is tiny, else as staged blobs.
-func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte, error)) error {
+func (l *load) add(at string, m protocol.Manifest, pieces bool, get func(types.Hash) ([]byte, error)) error {
 	if at == "." {
 		at = ""
 	}
@@ -143,21 +145,25 @@ func (l *load) add(at string, m protocol.Manifest, get func(types.Hash) ([]byte,
 	if ok, err := l.inline(at, m, get); ok || err != nil {
 		return err
 	}
-	return l.place(at, m)
+	return l.place(at, m, pieces)
 }
 
-// place places a tree as staged blobs.
-func (l *load) place(at string, m protocol.Manifest) error {
+// place places a tree as staged blobs; in pieces where it is asked for and can be.
+func (l *load) place(at string, m protocol.Manifest, pieces bool) error {
 	data, err := blob.EncodeManifest(m)
 	if err != nil {
 		return err
 	}
 	tree := blob.HashOf(data)
 	l.made[tree] = data
-	l.mounts = append(l.mounts, protocol.Mount{Path: at, Tree: tree})
+	pieces = pieces && at != "" && !slices.ContainsFunc(m.Files, special)
+	l.mounts = append(l.mounts, protocol.Mount{Path: at, Tree: tree, Pieces: pieces})
 	l.stage = append(append(l.stage, tree), blob.Hashes(m)...)
 	return nil
 }
+
+// special reports whether an entry of a manifest is no regular file.
+func special(f protocol.File) bool { return f.Link != "" || f.Mode&protocol.ModeDir != 0 }
 
 // visible leaves out what the checkpoint brings.
 func (l *load) visible(at string, m protocol.Manifest) protocol.Manifest {
@@ -179,7 +185,7 @@ func (l *load) inline(at string, m protocol.Manifest, get func(types.Hash) ([]by
 		return false, nil
 	}
 	for _, f := range m.Files {
-		if f.Link != "" || f.Mode&protocol.ModeDir != 0 || len(f.Chunks) > 1 || f.Path == "." && at == "" || f.Mode == 0 || f.Size == 0 {
+		if special(f) || len(f.Chunks) > 1 || f.Path == "." && at == "" || f.Mode == 0 || f.Size == 0 {
 			return false, nil
 		}
 	}
@@ -194,14 +200,15 @@ func (l *load) inline(at string, m protocol.Manifest, get func(types.Hash) ([]by
 	return true, nil
 }
 
-func (r *run) newLoad() *load {
-	return &load{made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}, hidden: map[string]bool{}}
+// newLoad is the load of a task in a slot.
+func (r *run) newLoad(s *slot) *load {
+	return &load{slot: s, made: map[types.Hash][]byte{}, gets: []func(types.Hash) ([]byte, error){r.e.blobs.Get}, hidden: map[string]bool{}}
 }
 
 // load gathers the inputs of a task: inline data, the publisher's files, other
 // tasks' outputs, and the checkpoint that an earlier attempt left.
-func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
-	l := r.newLoad()
+func (r *run) load(s *slot, task int, checkpoint types.Hash) (*load, error) {
+	l := r.newLoad(s)
 	var state protocol.Manifest
 	if !checkpoint.IsZero() {
 		var err error
@@ -216,7 +223,7 @@ func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
 		var err error
 		switch {
 		case in.Task != "":
-			err = r.loadOutputs(l, in.Path, r.number[in.Task], in.From, in.Optional)
+			err = r.loadOutputs(l, in, r.number[in.Task])
 		case in.File != "":
 			err = r.loadFile(l, in.Path, in.File)
 		default:
@@ -228,7 +235,7 @@ func (r *run) load(task int, checkpoint types.Hash) (*load, error) {
 		}
 	}
 	clear(l.hidden)
-	if err := l.add("", state, r.e.blobs.Get); err != nil {
+	if err := l.add("", state, false, r.e.blobs.Get); err != nil {
 		l.close()
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
@@ -245,7 +252,7 @@ func (r *run) loadFile(l *load, at, name string) error {
 		return err
 	}
 	l.gets, l.closes = append(l.gets, get), append(l.closes, closeAll)
-	return l.add(at, t.manifest, get)
+	return l.add(at, t.manifest, false, get)
 }
 
 func (r *run) loadData(l *load, at string, data []byte, mode uint32) error {
@@ -267,10 +274,10 @@ func (r *run) loadData(l *load, at string, data []byte, mode uint32) error {
 		l.made[h] = rest[:n]
 		f.Chunks, rest = append(f.Chunks, h), rest[n:]
 	}
-	return l.add(at, protocol.Manifest{Files: []protocol.File{f}}, l.get)
+	return l.add(at, protocol.Manifest{Files: []protocol.File{f}}, false, l.get)
 }
 
-func (r *run) loadOutputs(l *load, at string, from int, prefix string, optional bool) error {
+func (r *run) loadOutputs(l *load, in plan.Input, from int) error {
 	tree := r.tree(from)
 	var m protocol.Manifest
 	if !tree.IsZero() {
@@ -281,24 +288,34 @@ func (r *run) loadOutputs(l *load, at string, from int, prefix string, optional 
 			return err
 		}
 	}
-	part := subtree(m, prefix)
-	if len(part.Files) == 0 && prefix != "" {
-		if optional {
+	part := subtree(m, in.From)
+	if len(part.Files) == 0 && in.From != "" {
+		if in.Optional {
 			return nil
 		}
-		return fmt.Errorf("%w: %q among the outputs of task %s", ErrNotFound, prefix, r.graph.Tasks[from].Name)
+		return fmt.Errorf("%w: %q among the outputs of task %s", ErrNotFound, in.From, r.graph.Tasks[from].Name)
 	}
-	if kept := r.keptFiles(from, prefix, part); len(kept) > 0 {
-		if at == "." {
-			at = ""
-		}
-		l.kept = append(l.kept, kept...)
-		if part = l.visible(at, part); len(part.Files) == 0 {
-			return nil
-		}
-		return l.place(at, part)
+	at := in.Path
+	if at == "." {
+		at = ""
 	}
-	return l.add(at, part, r.e.blobs.Get)
+	holder := r.holder(from)
+	if holder == nil {
+		return l.add(at, part, in.Pieces, r.e.blobs.Get)
+	}
+	visible := l.visible(at, part)
+	switch {
+	case len(visible.Files) == 0:
+		return nil
+	case holder.slot == l.slot && !slices.ContainsFunc(visible.Files, special):
+		id := taskID(schedule.Attempt{Task: from, Number: holder.try})
+		for _, f := range visible.Files {
+			l.mounts = append(l.mounts, protocol.Mount{Path: path.Join(at, f.Path), Task: id, From: path.Join(in.From, f.Path)})
+		}
+		return nil
+	}
+	l.kept = append(l.kept, keptFiles(from, in.From, part)...)
+	return l.place(at, visible, in.Pieces)
 }
 
 // subtree is the part of a tree at a path, whose files then count from there; a

@@ -58,6 +58,14 @@ func (r *run) facts(task int, m protocol.Manifest) protocol.Manifest {
 	return out
 }
 
+// lasting reports whether a task's outputs are synced before its end is journalled.
+// What only feeds other tasks, or the job's output folder, is not: a sync of a disk
+// costs as much as the work, and what a power cut takes of it is made again by resume.
+func (r *run) lasting(task int) bool {
+	t := &r.graph.Tasks[task]
+	return t.Publish || t.Report || !t.Keep && len(t.Deliver) == 0
+}
+
 // hold notes that a task's outputs stay with the attempt that made them.
 func (s *slot) hold(w *work) {
 	if !w.kept {
@@ -190,22 +198,13 @@ func (r *run) bringHome(ctx context.Context, task int) error {
 	return ctx.Err()
 }
 
-// keptFiles lists the files of a part of a task's outputs that stay elsewhere.
-func (r *run) keptFiles(task int, prefix string, part protocol.Manifest) (out []keptFile) {
-	if r.holder(task) == nil {
-		return nil
-	}
-	prefix = path.Clean(prefix)
+// keptFiles lists the files of a part of a task's outputs, which stay elsewhere.
+func keptFiles(task int, prefix string, part protocol.Manifest) (out []keptFile) {
 	for _, f := range part.Files {
-		if f.Link != "" || f.Mode&protocol.ModeDir != 0 || len(f.Chunks) == 0 {
+		if special(f) || len(f.Chunks) == 0 {
 			continue
 		}
-		switch {
-		case f.Path == ".":
-			f.Path = prefix
-		case prefix != ".":
-			f.Path = prefix + "/" + f.Path
-		}
+		f.Path = path.Join(prefix, f.Path)
 		out = append(out, keptFile{task, f})
 	}
 	return out

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,13 +13,14 @@ import (
 	"github.com/zennet/zennet/provider/protocol"
 )
 
-// kept is a job whose first two tasks leave 2 MiB each where they ran, for a
+// kept is a job whose first two tasks, in two slots, leave 2 MiB each where they ran, for a
 // last one that waits for the test; or for two, of which each takes one of them: to
 // such a task nothing is brought ahead.
 func (l *lab) kept(apart bool) plan.Graph {
 	var tasks []plan.Task
 	for _, name := range []string{"one", "two"} {
-		t := l.shell(name, `yes $ZENNET_TASK_NUMBER | head -c 2097152 > f; echo facts of `+name+` > facts`)
+		t := l.shell(name, `: > $home/at-$ZENNET_TASK_NUMBER; while test -d $home -a ! -e $home/at-0 -o ! -e $home/at-1; do sleep 0.02; done
+			yes $ZENNET_TASK_NUMBER | head -c 2097152 > f; echo facts of `+name+` > facts`)
 		t.Keep, t.Publish, t.Facts, t.Collect = true, false, "facts", []string{"f", "facts"}
 		tasks = append(tasks, t)
 	}
@@ -78,7 +80,7 @@ func TestKept(t *testing.T) {
 	t.Run("through the publisher, ahead", func(t *testing.T) {
 		l := newLab(t)
 		id := begin(l, false)
-		l.until(id, func(journal.Status) bool { return l.stored() >= 2<<20 })
+		l.until(id, func(journal.Status) bool { return l.stored() >= 1<<20 })
 		l.goOn()
 		l.want(l.wait(id), journal.JobDone, 4, 0)
 		l.checkKept()
@@ -134,14 +136,34 @@ func TestKept(t *testing.T) {
 			return nil
 		}
 		id := ready(l, false)
-		// Both come to where the last task will run, while it waits for the gate.
-		l.until(id, func(journal.Status) bool { return len(pulled) >= 2 })
+		// The other slot's comes to where the last task will run, while that waits.
+		l.until(id, func(journal.Status) bool { return len(pulled) >= 1 })
 		l.goOn()
 		l.want(l.wait(id), journal.JobDone, 4, 0)
 		l.checkKept()
-		if len(pulled) != 2 {
-			t.Errorf("%d files were pulled, not 2", len(pulled))
+		if len(pulled) != 1 {
+			t.Errorf("%d files were pulled, not 1", len(pulled))
 		}
+		if n := l.stored(); n > 6<<20 {
+			t.Errorf("the publisher has %d bytes, more than the result", n)
+		}
+	})
+	t.Run("in the container that has it", func(t *testing.T) {
+		l := newLab(t)
+		l.market.pull = func(files []PullFile) error {
+			t.Errorf("%d files were pulled", len(files))
+			return nil
+		}
+		for n := range 2 { // nobody waits for the other
+			if err := os.WriteFile(fmt.Sprintf("%s/at-%d", l.home, n), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.plan(l.kept(false))
+		id := l.submit("command: [\"true\"]\nslots: 1\noutputs: outputs/").ID
+		l.goOn()
+		l.want(l.wait(id), journal.JobDone, 4, 0)
+		l.checkKept()
 		if n := l.stored(); n > 6<<20 {
 			t.Errorf("the publisher has %d bytes, more than the result", n)
 		}

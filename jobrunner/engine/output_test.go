@@ -414,6 +414,36 @@ func TestStagingVanishes(t *testing.T) {
 	}
 }
 
+// TestPowerCut: what a job delivers is not synced here. If all of that is lost
+// before the output is there, its tasks run again, though the job was at its end.
+func TestPowerCut(t *testing.T) {
+	p := newPress(t)
+	p.hook = func(call string, after bool) error {
+		if call == "commit" {
+			go p.engine.fail(errKilled)
+			return errKilled
+		}
+		return nil
+	}
+	id := p.sub().ID
+	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
+		t.Fatal("it ended")
+	}
+	p.close()
+	if b, err := p.journal.Job(id); err == nil && b.State != journal.JobSettling {
+		t.Errorf("the job is %s", b.State)
+	}
+	damage(t, filepath.Join(p.home, "blobs"))
+	p.hook, p.options = nil, journal.Options{}
+	p.open()
+	must(t, p.engine.Recover(p.ctx()))
+	p.want(p.wait(id), journal.JobDone, 2, 0)
+	p.whole()
+	if got := p.ran(); got["a"] != 1 || got["b"] != 2 {
+		t.Errorf("ran %v", got)
+	}
+}
+
 // TestCancelWhileSettling: a job whose output cannot be renamed now can be
 // cancelled.
 func TestCancelWhileSettling(t *testing.T) {

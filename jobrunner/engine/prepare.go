@@ -191,7 +191,7 @@ func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task
 	}
 	for i := range rows {
 		f, ok := finished[p.keys[i]]
-		if !ok || !e.complete(f.Tree) {
+		if !ok || !e.complete(f.Tree, "") {
 			continue
 		}
 		rows[i].State, rows[i].Tree, rows[i].Ended, rows[i].Checkpoint = journal.TaskDone, f.Tree, now, types.Hash{}
@@ -203,8 +203,9 @@ func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task
 	return rows, taken, nil
 }
 
-// complete reports whether a tree's manifest and all its chunks are in the store.
-func (e *Engine) complete(tree types.Hash) bool {
+// complete reports whether a tree's manifest and all its chunks, or those of one of
+// its files, are in the store.
+func (e *Engine) complete(tree types.Hash, file string) bool {
 	if tree.IsZero() {
 		return true
 	}
@@ -216,10 +217,8 @@ func (e *Engine) complete(tree types.Hash) bool {
 	if err != nil {
 		return false
 	}
-	for _, h := range blob.Hashes(m) {
-		if !e.blobs.Has(h) {
-			return false
-		}
+	if file != "" {
+		m = subtree(m, file)
 	}
-	return true
+	return !slices.ContainsFunc(blob.Hashes(m), func(h types.Hash) bool { return !e.blobs.Has(h) })
 }

@@ -104,14 +104,26 @@ func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
 	if err != nil {
 		return err
 	}
+	again := 0
 	for i := range rows {
 		// What stayed in a container may be there still: whoever needs it will see.
-		if rows[i].State != journal.TaskDone || p.graph.Tasks[i].Keep || e.complete(rows[i].Tree) {
+		part := ""
+		if p.graph.Tasks[i].Keep {
+			part = p.graph.Tasks[i].Facts
+		}
+		if rows[i].State != journal.TaskDone || e.complete(rows[i].Tree, part) {
 			continue
 		}
+		again++
 		rows[i].State, rows[i].Tree, rows[i].Origin = journal.TaskWaiting, types.Hash{}, ""
 		e.log.Warn(outputsLost, "job", b.ID, "task", rows[i].Name)
 		if err := e.journal.Redo(b.ID, i, journal.TaskWaiting, outputsLost); err != nil {
+			return err
+		}
+	}
+	if again > 0 && b.State == journal.JobSettling && b.Cause == "" {
+		b.State = journal.JobRunning // it was done, and is not any more
+		if err := e.journal.SaveJob(b); err != nil {
 			return err
 		}
 	}

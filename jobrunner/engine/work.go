@@ -224,11 +224,11 @@ func (s *slot) unstaged(l *load) (missing []types.Hash) {
 // prepare stages an attempt's inputs and makes its request.
 func (s *slot) prepare(ctx context.Context, w *work, checkpoint types.Hash) (*protocol.Run, error) {
 	r, t := s.run, &s.run.graph.Tasks[w.at.Task]
-	l, err := r.load(w.at.Task, checkpoint)
+	l, err := r.load(s, w.at.Task, checkpoint)
 	if err != nil && !checkpoint.IsZero() {
 		s.log.Warn("checkpoint is gone; the task starts anew", "task", t.Name, "err", err)
 		checkpoint = types.Hash{}
-		l, err = r.load(w.at.Task, checkpoint)
+		l, err = r.load(s, w.at.Task, checkpoint)
 	}
 	if err != nil {
 		r.miss(w.at.Task, err)

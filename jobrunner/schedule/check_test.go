@@ -27,7 +27,7 @@ func (m *machine) recount(t interface{ Fatalf(string, ...any) }) {
 					continue
 				}
 				unmet++
-				if n.phase == running && n.expect > 0 && n.expect <= lookAhead {
+				if (n.phase == running || n.phase == ready) && n.expect > 0 && n.expect <= lookAhead {
 					nearing++
 				}
 			}

@@ -31,7 +31,7 @@ func (m *machine) settleIn(s *slot, tasks []int) {
 	m.ready.at = slices.DeleteFunc(m.ready.at, func(i int) bool { return moved[i] })
 	heap.Init(&m.ready.at)
 	for i := range moved {
-		m.enqueue(i)
+		m.queue(i)
 	}
 }
 
@@ -54,7 +54,7 @@ func (m *machine) disperse(s *slot) {
 	m.homed -= len(s.ready.at)
 	for _, i := range slices.Sorted(maps.Keys(s.homes)) {
 		if m.tasks[i].home = 0; m.tasks[i].phase == ready {
-			m.enqueue(i)
+			m.queue(i)
 		}
 	}
 }

@@ -63,8 +63,8 @@ func (m *machine) recall(i int) {
 	m.await(i)
 }
 
-// count tells how many of a task's needs are not done, and how many of these run
-// and are expected to end soon; false where one has failed.
+// count tells how many of a task's needs are not done, and how many of these may
+// start or run, and are expected to end soon; false where one has failed.
 func (m *machine) count(i int) (unmet, nearing int, good bool) {
 	for _, n := range m.needs[i] {
 		switch need := &m.tasks[n.Task]; need.phase {
@@ -75,7 +75,7 @@ func (m *machine) count(i int) (unmet, nearing int, good bool) {
 			}
 		default:
 			unmet++
-			if need.phase == running && need.expect > 0 && need.expect <= lookAhead {
+			if (need.phase == running || need.phase == ready) && need.expect > 0 && need.expect <= lookAhead {
 				nearing++
 			}
 		}

@@ -49,10 +49,16 @@ func (h *delaySlice) Pop() any {
 	return x
 }
 
-// enqueue puts a task that may start into its queue.
+// enqueue lets a task start.
 func (m *machine) enqueue(i int) {
+	m.tasks[i].phase = ready
+	m.near(i, 1)
+	m.queue(i)
+}
+
+// queue puts a task that may start into its queue.
+func (m *machine) queue(i int) {
 	t := &m.tasks[i]
-	t.phase = ready
 	switch s := m.slots[t.home]; {
 	case len(t.avoid) > 0:
 		t.since = m.now
@@ -245,7 +251,6 @@ func (m *machine) hold(i int, s *slot) {
 	t.phase, t.run = running, attempt{try: t.last, slot: s.number, started: m.now}
 	m.enter(i, s)
 	m.running++
-	m.near(i, 1)
 }
 
 // enter notes that an attempt at task i runs in slot s.
@@ -255,7 +260,7 @@ func (m *machine) enter(i int, s *slot) {
 	s.alone = s.alone || m.tasks[i].alone
 }
 
-// near tells the dependants of i that it runs (1) or does so no longer (-1).
+// near tells the dependants of i that it may start or runs (1), or does so no longer (-1).
 func (m *machine) near(i, by int) {
 	t := &m.tasks[i]
 	if t.expect == 0 || t.expect > lookAhead {

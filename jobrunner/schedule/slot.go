@@ -71,6 +71,7 @@ func (m *machine) adopt(a Attempt, s *slot) bool {
 	}
 	m.unqueue(a.Task)
 	m.unsettle(a.Task)
+	m.near(a.Task, 1)
 	t.last = a.Number
 	m.hold(a.Task, s)
 	return true
@@ -78,6 +79,9 @@ func (m *machine) adopt(a Attempt, s *slot) bool {
 
 // unqueue takes a task out of its queue; it is rare.
 func (m *machine) unqueue(i int) {
+	if m.tasks[i].phase == ready {
+		m.near(i, -1)
+	}
 	drop := func(h *intHeap) bool {
 		n := slices.Index(h.at, i)
 		if n >= 0 {

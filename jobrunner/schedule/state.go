@@ -37,7 +37,7 @@ type machine struct {
 	open    int // tasks neither done, failed nor blocked
 	running int // tasks, whether one attempt runs or two
 	racing  int // of these, the ones with two
-	soon    int // waiting tasks whose unmet needs all run and are expected to end soon
+	soon    int // waiting tasks whose unmet needs all may start or run, and are expected to end soon
 	done    int
 	failed  int
 	bad     int // tasks that failed or are blocked, best-effort ones aside
@@ -64,7 +64,7 @@ type task struct {
 	speculate  bool          // where it is late, a second attempt may race it
 	alone      bool          // has met a limit: nothing runs beside its next attempt
 	unmet      int           // needs that are not done
-	nearing    int           // of these, the ones that run and are expected to end soon
+	nearing    int           // of these, the ones that may start or run, and are expected to end soon
 	last       int           // number of the last attempt
 	spent      int           // attempts of this run that count
 	hard       int           // of these, the ones that ended at a limit

@@ -210,7 +210,7 @@ func (p *planner) reduceTask(i int) pair {
 	segment := SegmentName(i)
 	node.Inputs = slices.Grow(node.Inputs, len(p.maps)+1)
 	for m, name := range p.maps {
-		node.Inputs = append(node.Inputs, plan.Input{Path: p.in[m], Task: name, From: segment})
+		node.Inputs = append(node.Inputs, plan.Input{Path: p.in[m], Task: name, From: segment, Pieces: true})
 	}
 	if p.config.Reducers > 0 {
 		p.deliver(&node, &told)

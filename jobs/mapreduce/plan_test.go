@@ -135,7 +135,7 @@ func TestReduceTask(t *testing.T) {
 	if node.Keep || told.Output != "part-00001.gz" || !reflect.DeepEqual(node.Deliver, []plan.Delivery{{From: "out/part-00001.gz", Name: "part-00001.gz"}}) {
 		t.Errorf("delivers %+v, writes %s", node.Deliver, told.Output)
 	}
-	want := []plan.Input{{Path: "in/00000", Task: "map-00000", From: "seg/00001"}, {Path: "in/00001", Task: "map-00001", From: "seg/00001"}}
+	want := []plan.Input{{Path: "in/00000", Task: "map-00000", From: "seg/00001", Pieces: true}, {Path: "in/00001", Task: "map-00001", From: "seg/00001", Pieces: true}}
 	if !reflect.DeepEqual(node.Inputs[:2], want) {
 		t.Errorf("inputs %+v", node.Inputs)
 	}

@@ -82,6 +82,9 @@ type Input struct {
 	From string // the output's path or a prefix folder there; "" is all of them, placed under Path ("" or "." = the scratch folder itself)
 	// Optional: where From does not exist among the outputs, nothing is placed.
 	Optional bool
+	// Pieces says that a file of another task, where it is large, may be placed as a
+	// folder of its pieces, in the order of their names: then it is not copied.
+	Pieces bool
 }
 
 // EnvSkip is set to 1 in an attempt that is to leave out bad records.

@@ -128,3 +128,31 @@ func (w *placer) fill(out *os.File, f protocol.File) error {
 	}
 	return nil
 }
+
+// PlacePieces is Place for trees of regular files that need not be copied: each
+// becomes a folder of links, protocol.PieceName(0), …, to the files where its chunks
+// lie, whose paths target tells. Their content is not looked at.
+func PlacePieces(root *os.Root, at string, m protocol.Manifest, target func(types.Hash) string) error {
+	if err := Validate(m); err != nil {
+		return err
+	}
+	if !fs.ValidPath(at) || at == "." {
+		return fmt.Errorf("%w: %q", ErrPath, at)
+	}
+	w := placer{root: root, made: map[string]bool{".": true}}
+	for _, f := range m.Files {
+		if f.Link != "" || f.Mode&protocol.ModeDir != 0 {
+			return fmt.Errorf("%w: %q has no pieces", ErrSpecial, f.Path)
+		}
+		p := path.Join(at, f.Path)
+		if err := w.folder(p); err != nil {
+			return fmt.Errorf("place %q: %w", f.Path, err)
+		}
+		for i, h := range f.Chunks {
+			if err := root.Symlink(target(h), path.Join(p, protocol.PieceName(i))); err != nil {
+				return fmt.Errorf("place %q: %w", f.Path, err)
+			}
+		}
+	}
+	return nil
+}

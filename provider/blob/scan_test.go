@@ -233,6 +233,36 @@ func TestPlaceLeavesWhatIsThere(t *testing.T) {
 	}
 }
 
+// A file in pieces is a folder of links to where its chunks lie.
+func TestPlacePieces(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	one, two := HashOf([]byte("one")), HashOf([]byte("two"))
+	file := protocol.File{Path: ".", Mode: 0o644, Size: protocol.ChunkSize + 3, Chunks: []types.Hash{one, two}}
+	target := func(h types.Hash) string { return "/store/" + h.String() }
+	if err := PlacePieces(root, "in/0", protocol.Manifest{Files: []protocol.File{file}}, target); err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range file.Chunks {
+		if got, err := root.Readlink("in/0/" + protocol.PieceName(i)); err != nil || got != target(h) {
+			t.Errorf("piece %d: %s, %v", i, got, err)
+		}
+	}
+	if err := PlacePieces(root, "in/0", protocol.Manifest{Files: []protocol.File{file}}, target); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("twice: %v", err)
+	}
+	folder := protocol.Manifest{Files: []protocol.File{{Path: "a", Mode: protocol.ModeDir | 0o755}}}
+	if err := PlacePieces(root, "in/1", folder, target); !errors.Is(err, ErrSpecial) {
+		t.Errorf("a folder: %v", err)
+	}
+	if err := PlacePieces(root, "", protocol.Manifest{Files: []protocol.File{file}}, target); !errors.Is(err, ErrPath) {
+		t.Errorf("no name: %v", err)
+	}
+}
+
 func TestModes(t *testing.T) {
 	r := folder(t, map[string]string{"run.sh": "#!", "ro": "r", "d/": ""})
 	for p, mode := range map[string]fs.FileMode{"run.sh": 0o755 | fs.ModeSetuid, "ro": 0o400, "d": 0o700} {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
@@ -28,13 +27,13 @@ func (a *attempt) openShuffle() (*shuffle, error) {
 	var size, some int64
 	for m := range a.task.Maps {
 		path := a.path(mapreduce.InName(m))
-		info, err := os.Stat(path)
+		length, err := segment.Size(path)
 		if err != nil {
 			return nil, fmt.Errorf("output of map %d: %w", m, err)
 		}
-		if info.Size() > 0 {
-			inputs = append(inputs, segment.Input{Path: path, Size: info.Size()})
-			size += info.Size()
+		if length > 0 {
+			inputs = append(inputs, segment.Input{Path: path, Size: length})
+			size += length
 			some++
 		}
 	}

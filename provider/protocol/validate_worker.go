@@ -54,7 +54,14 @@ func (m *Run) Validate() error {
 		if in.Path != "" {
 			p.path("input", in.Path)
 		}
-		p.check(in.Tree.IsZero() || len(in.Small) == 0, "input %.40q is a tree and a file", in.Path)
+		p.check(in.Tree.IsZero() || len(in.Small) == 0 && in.Task == "", "input %.40q is a tree and a file", in.Path)
+		p.check(in.Task == "" || len(in.Small) == 0, "input %.40q is two files", in.Path)
+		p.check(!in.Pieces || !in.Tree.IsZero(), "input %.40q in pieces is no tree", in.Path)
+		p.check((in.Task == "") == (in.From == ""), "input %.40q is %.40q of task %.40q", in.Path, in.From, in.Task)
+		if in.Task != "" {
+			p.name("task", in.Task, MaxID)
+			p.path("file", in.From)
+		}
 		p.check(!in.Tree.IsZero() || in.Path != "" && in.Path != ".", "a small input without a name")
 		p.check(in.Mode <= 0o7777, "input %.40q has mode %o", in.Path, in.Mode)
 	}

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"fmt"
+
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/pricing"
 )
@@ -68,15 +70,26 @@ type Run struct {
 	Stdin bool `cbor:"9,keyasint,omitempty"`
 }
 
-// Mount places a tree in the scratch folder before the task starts. Tree is the
-// hash of an encoded Manifest that is among the pushed blobs, as are its chunks;
-// Small carries the manifest and the contents themselves, for tiny inputs.
+// Mount places something in the scratch folder before the task starts: a tree, one
+// small file, or one file that another task has left.
 type Mount struct {
-	Path  string     `cbor:"1,keyasint"` // "" places the tree's files in the scratch folder itself
-	Tree  types.Hash `cbor:"2,keyasint"`
-	Small []byte     `cbor:"3,keyasint,omitempty"` // a regular file's content; then Tree is zero
-	Mode  uint32     `cbor:"4,keyasint,omitempty"` // of Small; 0 = 0644
+	Path string `cbor:"1,keyasint"` // "" places a tree's files in the scratch folder itself
+	// Tree is the hash of an encoded Manifest that is among the pushed blobs, as are
+	// its chunks. With Pieces, a file of it becomes a folder of links to its chunks,
+	// PieceName(0), … instead: it is not copied.
+	Tree   types.Hash `cbor:"2,keyasint"`
+	Pieces bool       `cbor:"5,keyasint,omitempty"`
+	// Small is a regular file's content.
+	Small []byte `cbor:"3,keyasint,omitempty"`
+	Mode  uint32 `cbor:"4,keyasint,omitempty"` // of Small; 0 = 0644
+	// Task is a task of this worker that has ended, and From a file in its scratch
+	// folder: Path becomes a link to it.
+	Task string `cbor:"6,keyasint,omitempty"`
+	From string `cbor:"7,keyasint,omitempty"`
 }
+
+// PieceName is the name of a chunk in a folder of a file's pieces.
+func PieceName(i int) string { return fmt.Sprintf("%08d", i) }
 
 // Started says that the task's process runs.
 type Started struct {

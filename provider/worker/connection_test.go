@@ -185,9 +185,14 @@ func TestStagedInputs(t *testing.T) {
 		{"below", []protocol.Mount{{Path: "in", Tree: tree(good)}, {Path: "x", Small: []byte("y"), Mode: 0o600}}, protocol.ClassOK, "in/d/f hello\nx y\n"},
 		{"damaged", []protocol.Mount{{Tree: tree(bad)}}, protocol.ClassStage, ""},
 		{"no manifest", []protocol.Mount{{Tree: good}}, protocol.ClassStage, ""},
+		{"pieces", []protocol.Mount{{Path: "in", Tree: tree(good), Pieces: true}}, protocol.ClassOK, "in/d/f/00000000 hello\n"},
+		{"another task's", []protocol.Mount{{Path: "a/b", Task: "below", From: "in/d/f"}}, protocol.ClassOK, "a/b hello\n"},
+		{"another task's folder", []protocol.Mount{{Path: "a", Task: "below", From: "in"}}, protocol.ClassStage, ""},
+		{"another task's link", []protocol.Mount{{Path: "a", Task: "pieces", From: "in/d/f/00000000"}}, protocol.ClassStage, ""},
+		{"nobody's", []protocol.Mount{{Path: "a", Task: "never", From: "in"}}, protocol.ClassStage, ""},
 		{"twice", []protocol.Mount{{Tree: tree(good)}, {Tree: tree(good)}}, protocol.ClassStage, ""},
 	} {
-		c.Run(protocol.Run{ID: w.name, Inputs: w.inputs, Command: []string{"sh", "-c", `find . -type f | sort | while read f; do echo "${f#./} $(cat $f)"; done`}})
+		c.Run(protocol.Run{ID: w.name, Inputs: w.inputs, Command: []string{"sh", "-c", `find . -type f -o -type l | sort | while read f; do echo "${f#./} $(cat $f)"; done`}})
 		e := exited(t, c)
 		if diff := cmp.Diff([]string{w.class, w.stdout}, []string{e.Class, string(e.Stdout.Inline)}); diff != "" {
 			t.Errorf("%s: %s: %s", w.name, diff, e.Message)

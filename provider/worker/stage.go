@@ -25,7 +25,7 @@ func (s *Server) stage(t *task) error {
 	}
 	defer root.Close()
 	for _, in := range t.run.Inputs {
-		if err := s.place(root, in); err != nil {
+		if err := s.place(root, t, in); err != nil {
 			return fmt.Errorf("input %q: %w", in.Path, err)
 		}
 	}
@@ -45,7 +45,10 @@ func (s *Server) stage(t *task) error {
 	return nil
 }
 
-func (s *Server) place(root *os.Root, in protocol.Mount) error {
+func (s *Server) place(root *os.Root, t *task, in protocol.Mount) error {
+	if in.Task != "" {
+		return s.link(root, t, in)
+	}
 	if in.Tree == (types.Hash{}) {
 		if dir := path.Dir(in.Path); dir != "." {
 			if err := root.MkdirAll(dir, 0o755); err != nil {
@@ -70,14 +73,20 @@ func (s *Server) place(root *os.Root, in protocol.Mount) error {
 	if err != nil {
 		return err
 	}
+	if sha256.Sum256(data) != in.Tree {
+		return fmt.Errorf("%w: %s", blob.ErrDamaged, in.Tree)
+	}
 	m, err := blob.DecodeManifest(data)
 	if err != nil {
 		return err
 	}
+	if in.Pieces {
+		return blob.PlacePieces(root, in.Path, m, s.blobPath)
+	}
 	return blob.Place(root, in.Path, m, func(h types.Hash) ([]byte, error) { return s.blob(h, protocol.ChunkSize) })
 }
 
-// blob reads what the publisher has pushed, and verifies it.
+// blob reads what the publisher has pushed; the caller verifies it.
 func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 	f, size, err := s.openBlob(h)
 	if err != nil {
@@ -88,10 +97,13 @@ func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", h, size, most)
 	}
 	data := make([]byte, size)
-	return data, verified(f, h, data)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("blob %s: %w", h, err)
+	}
+	return data, nil
 }
 
-// readBlob reads a blob that has exactly as many bytes as data takes.
+// readBlob reads a blob that has exactly as many bytes as data takes, and verifies it.
 func (s *Server) readBlob(h types.Hash, data []byte) error {
 	f, size, err := s.openBlob(h)
 	if err != nil {
@@ -101,29 +113,47 @@ func (s *Server) readBlob(h types.Hash, data []byte) error {
 	if size != int64(len(data)) {
 		return fmt.Errorf("blob %s of %d bytes, not %d", h, size, len(data))
 	}
-	return verified(f, h, data)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return fmt.Errorf("blob %s: %w", h, err)
+	}
+	if blob.HashOf(data) != h {
+		return fmt.Errorf("%w: %s", blob.ErrDamaged, h)
+	}
+	return nil
 }
 
 func (s *Server) openBlob(h types.Hash) (f *os.File, size int64, err error) {
-	name := h.String()
-	if f, err = os.Open(filepath.Join(s.cfg.Blobs, name[:2], name)); err != nil {
-		return nil, 0, fmt.Errorf("blob %s: %w", name, err)
+	if f, err = os.Open(s.blobPath(h)); err != nil {
+		return nil, 0, fmt.Errorf("blob %s: %w", h, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, 0, fmt.Errorf("blob %s: %w", name, err)
+		return nil, 0, fmt.Errorf("blob %s: %w", h, err)
 	}
 	return f, info.Size(), nil
 }
 
-// verified reads all of a blob into data and compares its hash.
-func verified(f io.Reader, h types.Hash, data []byte) error {
-	if _, err := io.ReadFull(f, data); err != nil {
-		return fmt.Errorf("blob %s: %w", h, err)
+// blobPath is where a pushed blob lies. Tasks can read it, and not write it.
+func (s *Server) blobPath(h types.Hash) string {
+	name := h.String()
+	return filepath.Join(s.cfg.Blobs, name[:2], name)
+}
+
+// link makes a file that an ended task left an input of another one.
+func (s *Server) link(root *os.Root, t *task, in protocol.Mount) error {
+	left, err := s.ended(in.Task)
+	if err != nil {
+		return err
 	}
-	if sha256.Sum256(data) != h {
-		return fmt.Errorf("%w: %s", blob.ErrDamaged, h)
+	from := tasksDir + "/" + left.name + "/" + in.From
+	if info, err := s.root.Lstat(from); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %q of task %q", blob.ErrSpecial, in.From, in.Task)
 	}
-	return nil
+	if err := root.MkdirAll(path.Dir(in.Path), 0o755); err != nil {
+		return err
+	}
+	return s.root.Link(from, tasksDir+"/"+t.name+"/"+in.Path)
 }

@@ -33,7 +33,7 @@ type Merge struct {
 	Passes  int
 	Spilled int64
 
-	files map[string]*os.File
+	files map[string]file
 	temp  []string
 }
 
@@ -92,17 +92,13 @@ func (o Options) Open(inputs []Input) (*Merge, error) {
 
 // look reads a file's footer, and fills in its size.
 func (r *run) look() (Footer, error) {
-	f, err := os.Open(r.Path)
+	f, size, err := openFile(r.Path)
 	if err != nil {
 		return Footer{}, err
 	}
 	defer f.Close()
 	if r.Size < 0 {
-		info, err := f.Stat()
-		if err != nil {
-			return Footer{}, err
-		}
-		r.Size = info.Size()
+		r.Size = size
 	}
 	s, err := Open(f, r.Offset, r.Size)
 	if err != nil {
@@ -181,7 +177,7 @@ func (o Options) pass(m *Merge, runs []run) (out run, err error) {
 
 // open opens the runs and starts their tournament.
 func (m *Merge) open(runs []run, compare Compare) error {
-	m.files = make(map[string]*os.File)
+	m.files = make(map[string]file)
 	sources := make([]Source, 0, len(runs))
 	for _, r := range runs {
 		if r.Memory != nil {
@@ -191,7 +187,7 @@ func (m *Merge) open(runs []run, compare Compare) error {
 		f := m.files[r.Path]
 		if f == nil {
 			var err error
-			if f, err = os.Open(r.Path); err != nil {
+			if f, _, err = openFile(r.Path); err != nil {
 				return err
 			}
 			m.files[r.Path] = f

@@ -59,10 +59,7 @@ func (c *Client) fetch(ctx context.Context, m protocol.Fetch, size uint64, chunk
 	}
 	switch m.What {
 	case protocol.FetchFile:
-		err = f.pieces(ctx, m, size, func(i int, data []byte) error {
-			if types.Hash(sha256.Sum256(data)) != chunks[i] {
-				return fmt.Errorf("%w: %q, chunk %d", ErrHash, m.Path, i)
-			}
+		err = f.file(ctx, m.ID, protocol.File{Path: m.Path, Size: size, Chunks: chunks}, func(_ types.Hash, data []byte) error {
 			_, err := w.Write(data)
 			return err
 		})
@@ -100,6 +97,23 @@ type File struct {
 	protocol.File
 }
 
+// FetchChunks copies a file of an ended task and gives each chunk to take, once it
+// is verified; take may not keep it. Errors are those of Fetch.
+func (c *Client) FetchChunks(ctx context.Context, id string, file protocol.File, take func(h types.Hash, data []byte) error) error {
+	if file.Size == 0 {
+		return nil
+	}
+	f, err := c.fetcher(ctx)
+	if err == nil {
+		err = f.file(ctx, id, file, take)
+		c.giveBack(f, err)
+	}
+	if err != nil {
+		return fmt.Errorf("fetch of %q: %w", id, err)
+	}
+	return nil
+}
+
 // FetchFiles copies files over a connection of its own and gives each chunk to
 // take, once it is verified; take may not keep it. Errors are those of Fetch.
 func FetchFiles(ctx context.Context, dial Dial, files []File, take func(h types.Hash, data []byte) error) error {
@@ -110,20 +124,24 @@ func FetchFiles(ctx context.Context, dial Dial, files []File, take func(h types.
 	defer conn.Close()
 	f := &fetcher{conn: conn, in: in}
 	for _, file := range files {
-		if want := (file.Size + protocol.ChunkSize - 1) / protocol.ChunkSize; uint64(len(file.Chunks)) != want {
-			return fmt.Errorf("%w: %q: %d hashes for %d bytes", protocol.ErrInvalid, file.Path, len(file.Chunks), file.Size)
-		}
-		err := f.pieces(ctx, protocol.Fetch{ID: file.Task, What: protocol.FetchFile, Path: file.Path}, file.Size, func(i int, data []byte) error {
-			if types.Hash(sha256.Sum256(data)) != file.Chunks[i] {
-				return fmt.Errorf("%w: %q, chunk %d", ErrHash, file.Path, i)
-			}
-			return take(file.Chunks[i], data)
-		})
-		if err != nil {
+		if err := f.file(ctx, file.Task, file.File, take); err != nil {
 			return fmt.Errorf("fetch of %q: %w", file.Task, err)
 		}
 	}
 	return nil
+}
+
+// file fetches a file's chunks and verifies each.
+func (f *fetcher) file(ctx context.Context, id string, file protocol.File, take func(h types.Hash, data []byte) error) error {
+	if want := (file.Size + protocol.ChunkSize - 1) / protocol.ChunkSize; uint64(len(file.Chunks)) != want {
+		return fmt.Errorf("%w: %q: %d hashes for %d bytes", protocol.ErrInvalid, file.Path, len(file.Chunks), file.Size)
+	}
+	return f.pieces(ctx, protocol.Fetch{ID: id, What: protocol.FetchFile, Path: file.Path}, file.Size, func(i int, data []byte) error {
+		if types.Hash(sha256.Sum256(data)) != file.Chunks[i] {
+			return fmt.Errorf("%w: %q, chunk %d", ErrHash, file.Path, i)
+		}
+		return take(file.Chunks[i], data)
+	})
 }
 
 // fetcher takes an idle fetch connection or makes one.
