@@ -32,19 +32,39 @@ func (d *Data) Open(ctx context.Context, part plan.Part) (io.ReadCloser, error) 
 	return r, nil
 }
 
+// Check looks, without reading it, whether a part's file is the one that was
+// planned: ErrChanged where it is not.
+func (d *Data) Check(ctx context.Context, part plan.Part) error {
+	sys, at, err := d.find(ctx, part.File)
+	if err == nil {
+		s := &stream{ctx: ctx, sys: sys, at: at, part: part}
+		err = s.check()
+	}
+	if err != nil {
+		return fmt.Errorf("input %s: %w", part.File, err)
+	}
+	return nil
+}
+
+// find gives a file's system and its path there.
+func (d *Data) find(ctx context.Context, file string) (files.System, string, error) {
+	p, err := parse(file, d.dir)
+	if err != nil {
+		return nil, "", err
+	}
+	at, err := p.absolute()
+	if err != nil {
+		return nil, "", err
+	}
+	sys, err := d.system(ctx, p)
+	return sys, at, err
+}
+
 func (d *Data) open(ctx context.Context, part plan.Part) (io.ReadCloser, error) {
 	if part.Offset < 0 || part.Length < 0 || part.Offset > part.Size-part.Length || part.Limit < 0 {
 		return nil, fmt.Errorf("%w: %d bytes from %d on, of %d", ErrPart, part.Length, part.Offset, part.Size)
 	}
-	p, err := parse(part.File, d.dir)
-	if err != nil {
-		return nil, err
-	}
-	at, err := p.absolute()
-	if err != nil {
-		return nil, err
-	}
-	sys, err := d.system(ctx, p)
+	sys, at, err := d.find(ctx, part.File)
 	if err != nil {
 		return nil, err
 	}

@@ -129,10 +129,16 @@ func TestChangedInput(t *testing.T) {
 				if err := change(r.in("in")); err != nil {
 					t.Fatal(err)
 				}
+				if err := d.Check(context.Background(), p); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "input in: ") {
+					t.Errorf("%s: %v", name, err)
+				}
 				_, err = d.Open(context.Background(), p)
 			} else {
 				var s io.ReadCloser
 				if s, err = d.Open(context.Background(), p); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Check(context.Background(), p); err != nil {
 					t.Fatal(err)
 				}
 				if err := change(r.in("in")); err != nil {

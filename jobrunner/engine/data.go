@@ -19,6 +19,9 @@ type Source interface {
 	// Open streams a part of an input file. A file that is no longer the one that was
 	// planned is an error that names it.
 	Open(ctx context.Context, part plan.Part) (io.ReadCloser, error)
+	// Check asks whether a part's file is the one that was planned, without opening
+	// it; the error is Open's.
+	Check(ctx context.Context, part plan.Part) error
 	// Close lets go of what was opened for the job, its output included.
 	Close() error
 }

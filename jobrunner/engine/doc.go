@@ -15,6 +15,7 @@
 // jobrunner/schedule what runs next.
 //
 // Start at engine.go and submit.go (the interface), then run.go (one job's loop),
-// slot.go and work.go (one container and its attempts), collect.go and commit.go
+// slot.go and work.go (one container and its attempts), feed.go and split.go (what
+// tasks read, and where that lies already), collect.go and commit.go
 // (results), delivery.go and output.go (the output folder), recover.go.
 package engine

@@ -41,6 +41,7 @@ type Engine struct {
 
 	planned    atomic.Uint64 // jobs that were planned, for the names of their pins
 	feeds      chan struct{} // a token a feed under way
+	rooms      chan struct{} // a token a feed that may hold chunks (split.go)
 	ctx        context.Context
 	cancel     context.CancelFunc
 	background sync.WaitGroup // leases being closed, logs being followed
@@ -68,7 +69,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{journal: c.Journal, market: c.Market, blobs: c.Blobs, data: c.Data, log: c.Log, now: c.Now, planner: planner.Plan, runs: map[string]*run{}, idle: make(chan struct{}),
 		failed: make(chan struct{})}
-	e.feeds = make(chan struct{}, maxFeeds)
+	e.feeds, e.rooms = make(chan struct{}, maxFeeds), make(chan struct{}, splitRoom)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	close(e.idle)
 	e.background.Go(func() {

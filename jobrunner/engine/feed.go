@@ -44,7 +44,7 @@ func (s *slot) feed(w *work, fresh bool) {
 		case <-ctx.Done():
 			return
 		}
-		fed, err := s.feeder.Feed(ctx, w.id, fresh, func(ctx context.Context) (io.ReadCloser, error) {
+		fed, err := s.feedSplit(ctx, w, fresh, func(ctx context.Context) (io.ReadCloser, error) {
 			f.bad.Store(nil)
 			return &partsReader{ctx: ctx, feeding: f, source: s.run.source, rest: parts}, nil
 		})

@@ -31,11 +31,18 @@ type library struct {
 
 	mu    sync.Mutex
 	opens int
+	check error                             // of every Check
 	fail  func(open int, file string) error // of the nth Open
 	gate  func(ctx context.Context, file string, at int) error
 }
 
 func (l *library) Close() error { return nil }
+
+func (l *library) Check(context.Context, plan.Part) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.check
+}
 
 func (l *library) Open(ctx context.Context, p plan.Part) (io.ReadCloser, error) {
 	l.mu.Lock()

@@ -133,6 +133,9 @@ func (r *run) finish() {
 		<-s.gone
 	}
 	r.commit.stop()
+	if n := r.unread.splits.Load(); n > 0 {
+		r.log.Info("splits were fed from where they lay", "splits", n, "bytes not read", r.unread.bytes.Load())
+	}
 	r.closeAttempts()
 	r.paper.stop()
 	if r.deliver != nil {

@@ -71,9 +71,11 @@ type fakeMarket struct {
 	spoil     func(n int) func(net.Conn) net.Conn // by lease
 	closed    []string                            // reasons, in order
 	acquired  int
-	deaf      atomic.Bool                  // Close is not heard by providers
-	pull      func(files []PullFile) error // may providers pull these from each other? nil: never
-	back      func(hand func())            // brings a lease back after a restart; nil: at once
+	deaf      atomic.Bool                                                    // Close is not heard by providers
+	pull      func(files []PullFile) error                                   // may providers pull these from each other? nil: never
+	back      func(hand func())                                              // brings a lease back after a restart; nil: at once
+	lasting   map[types.Address]*blob.Store                                  // stores that outlive leases, by provider; nil: each lease has its own
+	cache     func(l *fakeLease, hashes []types.Hash, do func() error) error // around every Cache; nil: it is done
 }
 
 func newFakeMarket(t testing.TB) *fakeMarket {
@@ -230,7 +232,7 @@ func (l *fakeLease) start() error {
 		return err
 	}
 	var err error
-	if l.blobs, err = blob.Open(filepath.Join(l.dir, "blobs"), 0); err != nil {
+	if l.blobs, err = l.open(); err != nil {
 		return err
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: l.dir + "/s"})
@@ -264,12 +266,33 @@ func (l *fakeLease) start() error {
 	return nil
 }
 
+// open opens the publisher's blob store at the provider.
+func (l *fakeLease) open() (*blob.Store, error) {
+	here := filepath.Join(l.dir, "blobs")
+	l.market.mu.Lock()
+	defer l.market.mu.Unlock()
+	if l.market.lasting == nil {
+		return blob.Open(here, 0)
+	}
+	s := l.market.lasting[l.Provider()]
+	if s == nil {
+		var err error
+		if s, err = blob.Open(filepath.Join(l.market.dir, l.Provider().String()), 0); err != nil {
+			return nil, err
+		}
+		l.market.lasting[l.Provider()] = s
+	}
+	return s, os.Symlink(s.Dir(), here)
+}
+
 func (l *fakeLease) end(err error) {
 	l.once.Do(func() {
 		l.err = err
 		l.process.Process.Kill()
 		close(l.done)
-		l.blobs.Close()
+		if l.market.lasting == nil {
+			l.blobs.Close()
+		}
 	})
 }
 
@@ -307,6 +330,14 @@ func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(typ
 		l.mu.Unlock()
 	}
 	return nil
+}
+
+func (l *fakeLease) Cache(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
+	do := func() error { return l.Stage(ctx, hashes, get) }
+	if l.market.cache != nil {
+		return l.market.cache(l, hashes, do)
+	}
+	return do()
 }
 
 // Pull copies what tasks left from one worker into the other's blob store, as

@@ -54,8 +54,10 @@ type run struct {
 
 	running       atomic.Int64 // tasks, as of the last step
 	users         [][]user     // by task: those that need its outputs
-	homing        sync.Map     // task → *sync.Mutex: one brings its outputs here at a time
-	manifests     sync.Map     // types.Hash → protocol.Manifest
+	fed           func() map[types.Hash][]int
+	unread        unread   // splits that were fed from where they lay
+	homing        sync.Map // task → *sync.Mutex: one brings its outputs here at a time
+	manifests     sync.Map // types.Hash → protocol.Manifest
 	manifestCount atomic.Int64
 
 	mu       sync.Mutex

@@ -35,6 +35,7 @@ type slot struct {
 	feeder *client.Feeder
 	client atomic.Pointer[client.Client] // the latest connection
 	lost   atomic.Pointer[error]         // why the slot went down
+	full   atomic.Bool                   // its provider keeps no more splits
 
 	words map[int]string // what its tasks last said, by task; guarded by run.mu
 
@@ -261,7 +262,7 @@ func (s *slot) reconcile(c *client.Client) {
 	}
 	if !s.greeted {
 		s.greeted, s.known = true, true
-		s.run.tell(note{event: schedule.SlotUp{Now: s.run.now(), Slot: s.number, Provider: s.lease.Provider().String(), Holds: holds}})
+		s.run.tell(note{event: schedule.SlotUp{Now: s.run.now(), Slot: s.number, Provider: s.lease.Provider().String(), Holds: holds, Near: s.near()}})
 		s.run.place(s, holds)
 	}
 	for id, w := range s.works {

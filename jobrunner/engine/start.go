@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -16,7 +17,7 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 	if err != nil {
 		return nil, err
 	}
-	r := &run{planned: p, e: e, job: job, log: e.log.With("job", p.id), done: make(chan struct{}), closing: make(chan struct{}), held: held, number: map[string]int{},
+	r := &run{planned: p, e: e, fed: sync.OnceValue(p.splits), job: job, log: e.log.With("job", p.id), done: make(chan struct{}), closing: make(chan struct{}), held: held, number: map[string]int{},
 		zero: e.now(), notes: make(chan note, maxNotes), slots: map[int]*slot{}, changed: make(chan struct{}), nextSlot: len(held)}
 	if r.bad, err = e.journal.Failures(p.id); err != nil {
 		return nil, err

@@ -12,6 +12,6 @@
 // paid is jobrunner/lease's. Bulk data (manifests, outputs) lives in the blob
 // store; the journal holds its hashes.
 //
-// Start at journal.go (opening) and writer.go, then job.go, task.go, output.go, lease.go;
+// Start at journal.go (opening) and writer.go, then job.go, task.go, output.go, split.go, lease.go;
 // view.go has the JSON that scripts rely on; check.go the invariants.
 package journal

@@ -60,6 +60,15 @@ CREATE TABLE fees (
 CREATE INDEX fees_job ON fees (job);
 ALTER TABLE leases ADD COLUMN receipt_over INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX leases_receipt ON leases (id) WHERE state = 'settled' AND receipt_over = 0;
+`, `
+CREATE TABLE splits (
+	number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, chunks BLOB NOT NULL
+);
+CREATE TABLE split_places (
+	provider BLOB NOT NULL, split INTEGER NOT NULL REFERENCES splits(number) ON DELETE CASCADE, at INTEGER NOT NULL,
+	PRIMARY KEY (provider, split)
+) WITHOUT ROWID;
+CREATE INDEX split_places_split ON split_places (split);
 `}
 
 func migrate(conn *sql.Conn) error {

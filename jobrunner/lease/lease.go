@@ -33,6 +33,7 @@ type Lease struct {
 	say   chain.Verdict
 	known map[types.Hash]bool // blobs that the provider acknowledged
 	stage sync.Mutex          // one staging at a time
+	cache chan struct{}       // a token for the one batch of blobs of a cache that is under way
 }
 
 // ID is the contract's hash, which names the lease.
@@ -170,6 +171,27 @@ func (l *Lease) Stage(ctx context.Context, hashes []types.Hash, get func(types.H
 	}
 	for _, h := range lacking {
 		l.known[h] = true
+	}
+	return stream.Close()
+}
+
+// Cache pushes those blobs that the provider lacks and may drop again when it
+// needs their room: Stage makes sure of blobs, this one does not. blob.ErrRefused where the
+// provider takes no more of them.
+func (l *Lease) Cache(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
+	select {
+	case l.cache <- struct{}{}:
+		defer func() { <-l.cache }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	stream, err := l.open(ctx, peer.BlobProtocol)
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	if _, err := blob.SendCache(ctx, stream, hashes, get); err != nil {
+		stream.Reset()
+		return fmt.Errorf("cache: %w", err)
 	}
 	return stream.Close()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/contract"
 	"github.com/zennet/zennet/provider/peer"
 	"github.com/zennet/zennet/provider/protocol"
@@ -189,6 +190,23 @@ func TestOneLease(t *testing.T) {
 	if back, err := p.blobs.Get(hash); err != nil || !bytes.Equal(back, data) {
 		t.Errorf("staged %q (%v)", back, err)
 	}
+	kept := bytes.Repeat([]byte("split"), cacheShare/5)
+	name := types.Hash(sha256.Sum256(kept))
+	keep := func(types.Hash) ([]byte, error) { return kept, nil }
+	if err := l.Cache(b.context(5*time.Second), []types.Hash{name}, keep); err != nil || !p.blobs.Has(name) {
+		t.Errorf("cached: %v", err)
+	}
+	none := func(types.Hash) ([]byte, error) { return nil, blob.ErrMissing }
+	if err := l.Cache(b.context(5*time.Second), []types.Hash{name, hash}, none); err != nil {
+		t.Errorf("what is there: %v", err)
+	}
+	if err := l.Cache(b.context(5*time.Second), []types.Hash{name, {1}}, none); !errors.Is(err, blob.ErrMissing) {
+		t.Errorf("what is not there: %v", err)
+	}
+	more := append(kept, kept...)
+	if err := l.Cache(b.context(5*time.Second), []types.Hash{sha256.Sum256(more)}, func(types.Hash) ([]byte, error) { return more, nil }); !errors.Is(err, blob.ErrRefused) {
+		t.Errorf("more than the provider takes: %v", err)
+	}
 	w, err := l.Worker(b.context(5 * time.Second))
 	if err != nil {
 		t.Fatal(err)
@@ -210,9 +228,9 @@ func TestOneLease(t *testing.T) {
 	if !errors.Is(l.Err(), ErrEnded) {
 		t.Errorf("lease ended with %v", l.Err())
 	}
-	kept := b.settled(l.ID())
-	if kept.Verdict != chain.VerdictOK || kept.ReceiptTx.IsZero() {
-		t.Errorf("verdict %q, receipt %s", kept.Verdict, kept.ReceiptTx.Short())
+	record := b.settled(l.ID())
+	if record.Verdict != chain.VerdictOK || record.ReceiptTx.IsZero() {
+		t.Errorf("verdict %q, receipt %s", record.Verdict, record.ReceiptTx.Short())
 	}
 	b.balanced()
 	if got := len(b.ledger.state.Announcements()); got != 0 {

@@ -451,6 +451,9 @@ func (p *seller) worker(s network.Stream) {
 	}
 }
 
+// cacheShare is how many bytes a seller takes for a cache.
+const cacheShare = 1000
+
 // stage takes blobs.
 func (p *seller) stage(s network.Stream) {
 	defer s.Close()
@@ -458,7 +461,7 @@ func (p *seller) stage(s network.Stream) {
 		s.Reset()
 		return
 	}
-	if _, err := blob.Receive(p.ctx, s, p.blobs, blob.Intake{Limit: 1 << 30}); err != nil {
+	if _, err := blob.Receive(p.ctx, s, p.blobs, blob.Intake{Limit: 1 << 30, Share: cacheShare}); err != nil {
 		s.Reset()
 	}
 }

@@ -87,7 +87,7 @@ func (m *Market) session(provider types.Address, job string, p *purse, machine c
 	s := &session{m: m, provider: provider, job: job, purse: p, machine: machine,
 		events: make(chan happening, maxEvents), ended: make(chan struct{}), opened: m.cfg.Now()}
 	s.inner.session = s
-	s.lease = &Lease{s: s, done: make(chan struct{})}
+	s.lease = &Lease{s: s, done: make(chan struct{}), cache: make(chan struct{}, 1)}
 	return s
 }
 

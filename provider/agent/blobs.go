@@ -26,9 +26,10 @@ type blobs struct {
 
 // shared is an open store and how many leases use it.
 type shared struct {
-	store *blob.Store
-	users int
-	turns chan struct{} // blob streams of this publisher that move bytes
+	store   *blob.Store
+	users   int
+	leaving int           // of the users: they use it no more, but may still sync it
+	turns   chan struct{} // blob streams of this publisher that move bytes
 }
 
 // acquire opens the store of addr for one lease more.
@@ -60,21 +61,31 @@ func (b *blobs) turns(addr types.Address) chan struct{} {
 }
 
 // release lets go of the store of addr for one lease, and unpins what was pinned
-// for it. When nobody uses it any more, it is synced and closed.
-func (b *blobs) release(addr types.Address, lease string) error {
+// for it. When nobody uses it any more, it is synced and closed. A sync may take
+// long: other stores are not held up by it.
+func (b *blobs) release(addr types.Address, lease string) (err error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	s := b.open[addr]
 	if s == nil {
+		b.mu.Unlock()
 		return nil
 	}
 	s.store.Unpin(lease)
-	if s.users--; s.users > 0 {
-		return nil
+	s.leaving++
+	last := s.leaving == s.users
+	b.mu.Unlock()
+	if last {
+		err = s.store.Sync()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.leaving--
+	if s.users--; s.users > 0 || b.open[addr] != s {
+		return err
 	}
 	delete(b.open, addr)
 	now := time.Now()
-	return errors.Join(s.store.Sync(), s.store.Close(), os.Chtimes(s.store.Dir(), now, now), b.trim())
+	return errors.Join(err, s.store.Close(), os.Chtimes(s.store.Dir(), now, now), b.trim())
 }
 
 // trim deletes the folders of idle publishers, the longest idle first, until the

@@ -12,10 +12,11 @@ const (
 	maxLeases        = 512              // containers and negotiations at once
 	maxTalks         = 64               // with one publisher, before a channel is proven
 	maxWorkerStreams = 256              // open at once for one lease
-	maxBlobStreams   = 4                // open at once for one lease
+	maxBlobStreams   = 6                // open at once for one lease: inputs, a cache, what other containers made, and those that end
 	maxUnknown       = 32               // streams of one publisher that have not said for which lease they are
 	maxIntakes       = 8                // blob streams that move bytes at once, in all
 	maxTurns         = 3                // the same, of one publisher: the others have theirs
+	cacheShare       = 4                // blobs for a cache are taken until a lease has sent this part of what it may
 	maxMatches       = 1024             // announcements remembered
 	maxLeaseFrame    = 128 << 10        // bytes of a message on a lease stream
 	maxEnded         = 1000             // leases of the past that are kept

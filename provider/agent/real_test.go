@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -132,6 +133,37 @@ func TestRealContainer(t *testing.T) {
 	}
 	if e := exit(t, c, "read"); e.Class != protocol.ClassOK || strings.TrimSpace(string(e.Stdout.Inline)) != "1048653" {
 		t.Fatalf("class %q, %q: %q", e.Class, e.Message, e.Stdout.Inline)
+	}
+
+	// Another is fed what lies there, and what comes.
+	split := noise(9, 3<<20+5)
+	store := func(_ context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
+		var chunks [][]byte
+		for _, h := range hashes {
+			data, err := get(h)
+			if err != nil {
+				return err
+			}
+			chunks = append(chunks, data)
+		}
+		_, err := l.cache(chunks...)
+		return err
+	}
+	feeder := client.NewFeeder(func(context.Context) (io.ReadWriteCloser, error) { return l.open(peer.WorkerProtocol) })
+	defer feeder.Close()
+	in := client.Split{Store: store, Source: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(split)), nil }}
+	for _, id := range []string{"fed", "again"} {
+		if err := c.Run(protocol.Run{ID: id, Command: []string{"sha256sum"}, Stdin: true}); err != nil {
+			t.Fatal(err)
+		}
+		fed, learnt, err := feeder.FeedSplit(context.Background(), id, true, in)
+		if err != nil || fed.End != protocol.FedWhole || learnt.Lacked || learnt.Read != (id == "fed") {
+			t.Fatalf("%s: %+v, %+v, %v", id, fed, learnt, err)
+		}
+		if e := exit(t, c, id); !strings.HasPrefix(string(e.Stdout.Inline), blob.HashOf(split).String()) {
+			t.Fatalf("%s: class %q, %q: %q", id, e.Class, e.Message, e.Stdout.Inline)
+		}
+		in.Known = learnt.Chunks
 	}
 	if err := c.Run(protocol.Run{ID: "spin", Command: []string{"sh", "-c", "while :; do :; done"}}); err != nil {
 		t.Fatal(err)

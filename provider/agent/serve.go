@@ -191,7 +191,8 @@ func (a *Agent) intake(sv *service, s network.Stream, r io.Reader) error {
 	stop := context.AfterFunc(sv.ctx, func() { s.Reset() })
 	defer stop()
 	rw := &staging{service: sv, stream: peer.Idle(s, intakeIdle), r: r}
-	n, err := blob.Receive(sv.ctx, rw, sv.store, blob.Intake{Owner: sv.id, Limit: a.cfg.BlobBytes - kept})
+	share := max(a.cfg.BlobBytes/cacheShare, kept) - kept
+	n, err := blob.Receive(sv.ctx, rw, sv.store, blob.Intake{Owner: sv.id, Limit: a.cfg.BlobBytes - kept, Share: share})
 	sv.kept.Add(n)
 	if err == nil {
 		err = s.CloseWrite()

@@ -36,8 +36,14 @@ func noise(seed byte, n int) []byte {
 	return out
 }
 
-// stage sends blobs to the lease.
-func (l *testLease) stage(data ...[]byte) (uint64, error) {
+// stage sends blobs to the lease; cache does, for as long as there is room for them.
+func (l *testLease) stage(data ...[]byte) (uint64, error) { return l.push(blob.Send, data) }
+
+func (l *testLease) cache(data ...[]byte) (uint64, error) { return l.push(blob.SendCache, data) }
+
+type sendFunc = func(context.Context, io.ReadWriter, []types.Hash, func(types.Hash) ([]byte, error)) (uint64, error)
+
+func (l *testLease) push(send sendFunc, data [][]byte) (uint64, error) {
 	s, err := l.open(peer.BlobProtocol)
 	if err != nil {
 		return 0, err
@@ -49,7 +55,7 @@ func (l *testLease) stage(data ...[]byte) (uint64, error) {
 		hashes = append(hashes, blob.HashOf(d))
 		byHash[blob.HashOf(d)] = d
 	}
-	n, err := blob.Send(context.Background(), s, hashes, func(h types.Hash) ([]byte, error) { return byHash[h], nil })
+	n, err := send(context.Background(), s, hashes, func(h types.Hash) ([]byte, error) { return byHash[h], nil })
 	if err != nil {
 		return n, err
 	}
@@ -99,6 +105,31 @@ func TestStreamsAreCounted(t *testing.T) {
 		return u[pricing.StagedIn] >= in && u[pricing.StagedOut] >= out
 	})
 	if u := w.lease().Usage; u[pricing.StagedIn] > in+2000 || u[pricing.StagedOut] > out+2000 {
+		t.Errorf("counted %v", u)
+	}
+}
+
+// A cache takes a quarter of what a lease may send, and never keeps inputs out.
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	w, _, l := leased(t, func(c *Config) { c.BlobBytes = 12 << 20 })
+	if n, err := l.cache(noise(1, 1<<20), noise(2, 1<<20)); err != nil || n != 2<<20 {
+		t.Fatalf("%d bytes went (%v)", n, err)
+	}
+	if _, err := l.cache(noise(3, 1<<20), noise(9, 1<<20)); !errors.Is(err, blob.ErrRefused) {
+		t.Errorf("more than a quarter: %v", err)
+	}
+	if n, err := l.cache(noise(1, 1<<20), noise(2, 1<<20)); err != nil || n != 0 {
+		t.Errorf("what is there: %d bytes went (%v)", n, err)
+	}
+	until(t, "room for the inputs", func() bool { // what was refused is counted once its stream has ended
+		_, err := l.stage(noise(4, 1<<20), noise(5, 1<<20), noise(6, 1<<20), noise(7, 1<<20), noise(8, 1<<20))
+		return err == nil
+	})
+	if n, err := l.stage(noise(4, 1<<20), noise(8, 1<<20)); err != nil || n != 0 {
+		t.Errorf("of the inputs %d bytes went again (%v)", n, err)
+	}
+	if u := w.lease().Usage; u[pricing.StagedIn] > 10<<20 {
 		t.Errorf("counted %v", u)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,8 +28,18 @@ const frameBuffer = 256 << 10
 // ctx ends it early by a deadline in the past (SetDeadline) or by Close, whichever
 // rw has. After an error the stream is of no use, and may be closed.
 func Send(ctx context.Context, rw io.ReadWriter, hashes []types.Hash, get func(types.Hash) ([]byte, error)) (uint64, error) {
+	return send(ctx, rw, hashes, get, false)
+}
+
+// SendCache is Send for blobs that the other end may drop again whenever it needs
+// their room (protocol.Have.Cache).
+func SendCache(ctx context.Context, rw io.ReadWriter, hashes []types.Hash, get func(types.Hash) ([]byte, error)) (uint64, error) {
+	return send(ctx, rw, hashes, get, true)
+}
+
+func send(ctx context.Context, rw io.ReadWriter, hashes []types.Hash, get func(types.Hash) ([]byte, error), cache bool) (uint64, error) {
 	defer interrupt(ctx, rw)()
-	s := sender{r: rw, w: bufio.NewWriterSize(rw, frameBuffer), get: get}
+	s := sender{r: rw, w: bufio.NewWriterSize(rw, frameBuffer), get: get, cache: cache}
 	for _, window := range windows(hashes) {
 		if err := s.window(window); err != nil {
 			if ctx.Err() != nil {
@@ -68,11 +79,12 @@ func interrupt(ctx context.Context, rw io.ReadWriter) func() {
 
 // sender is Send under way.
 type sender struct {
-	r    io.Reader
-	w    *bufio.Writer
-	get  func(types.Hash) ([]byte, error)
-	buf  []byte
-	sent uint64
+	r     io.Reader
+	w     *bufio.Writer
+	get   func(types.Hash) ([]byte, error)
+	cache bool
+	buf   []byte
+	sent  uint64
 }
 
 func (s *sender) write(m protocol.Message) (err error) {
@@ -86,7 +98,7 @@ func (s *sender) write(m protocol.Message) (err error) {
 // window sends what the other end lacks of hashes. The answer is awaited
 // meanwhile, so that a refusal is heard while there is more to send.
 func (s *sender) window(hashes []types.Hash) error {
-	if err := errors.Join(s.write(&protocol.Have{Chunks: hashes}), s.w.Flush()); err != nil {
+	if err := errors.Join(s.write(&protocol.Have{Chunks: hashes, Cache: s.cache}), s.w.Flush()); err != nil {
 		return err
 	}
 	missing, err := protocol.Read[protocol.Missing](s.r)
@@ -168,10 +180,24 @@ func ended(err error) error {
 type Intake struct {
 	Owner string // pins what comes, and what was there already; "" pins nothing
 	Limit uint64 // the most bytes of blobs taken; 0 is no limit
+	// Share is how many of Limit may be taken when blobs for a cache come, which are
+	// never pinned: so that the rest is there for those that must be kept.
+	Share uint64
+}
+
+// limit is the most bytes that may have come after a window.
+func (in Intake) limit(cache bool) uint64 {
+	if cache && in.Limit > 0 {
+		return in.Share
+	}
+	return in.Limit
 }
 
 // putters is how many blobs are hashed and written at once, while the next is read.
 const putters = 2
+
+// buffers are for blobs on their way; most are one chunk.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, protocol.ChunkSize); return &b }}
 
 // drainTime bounds how long a refused sender may take to stop.
 const drainTime = 10 * time.Second
@@ -190,7 +216,7 @@ func Receive(ctx context.Context, rw io.ReadWriter, s *Store, in Intake) (uint64
 			return r.came, nil
 		}
 		if err == nil {
-			err = r.window(have.Chunks)
+			err = r.window(have.Chunks, have.Cache)
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -211,11 +237,11 @@ type receiver struct {
 }
 
 // window takes what is missing of hashes.
-func (r *receiver) window(hashes []types.Hash) error {
+func (r *receiver) window(hashes []types.Hash, cache bool) error {
 	if len(hashes) == 0 || len(hashes) > protocol.MaxHave {
 		return fmt.Errorf("%w: %d blobs are announced at once", ErrStream, len(hashes))
 	}
-	if r.intake.Owner != "" {
+	if r.intake.Owner != "" && !cache {
 		r.store.Pin(r.intake.Owner, hashes...)
 		defer r.store.unpinAbsent(r.intake.Owner, hashes)
 	}
@@ -233,7 +259,7 @@ func (r *receiver) window(hashes []types.Hash) error {
 	if err := protocol.WriteMessage(r.w, &missing); err != nil {
 		return err
 	}
-	refused, err := r.chunks(hashes, missing.Indexes)
+	refused, err := r.chunks(hashes, missing.Indexes, r.intake.limit(cache))
 	if err != nil {
 		return err
 	}
@@ -247,31 +273,39 @@ func (r *receiver) window(hashes []types.Hash) error {
 	return refused
 }
 
-// chunks stores the blobs at indexes. refused is why one was not kept.
-func (r *receiver) chunks(hashes []types.Hash, indexes []uint32) (refused, broken error) {
+// chunks stores the blobs at indexes, until limit bytes came; 0 is no limit. refused
+// is why one was not kept.
+func (r *receiver) chunks(hashes []types.Hash, indexes []uint32, limit uint64) (refused, broken error) {
 	g, failed := errgroup.WithContext(context.Background())
 	g.SetLimit(putters)
-	spare := make(chan []byte, putters+1)
+	spare := make(chan *[]byte, putters+1)
 	for range putters + 1 {
-		spare <- nil
+		spare <- buffers.Get().(*[]byte)
 	}
+	defer func() {
+		for range putters + 1 {
+			buffers.Put(<-spare)
+		}
+	}()
 	for _, index := range indexes {
 		if failed.Err() != nil {
 			break
 		}
 		buf := <-spare
-		data, err := protocol.ReadChunk(r.r, buf)
+		data, err := protocol.ReadChunk(r.r, *buf)
 		if err != nil {
+			spare <- buf
 			g.Wait() // what came before the end is kept, whatever the end was
 			return nil, ended(err)
 		}
 		r.came += uint64(len(data))
-		if r.intake.Limit > 0 && r.came > r.intake.Limit {
+		if *buf = data; r.intake.Limit > 0 && r.came > limit {
+			spare <- buf
 			g.Wait()
-			return fmt.Errorf("%w: %d bytes", ErrLimit, r.intake.Limit), nil
+			return fmt.Errorf("%w: %d bytes", ErrLimit, limit), nil
 		}
 		g.Go(func() error {
-			defer func() { spare <- data[:0] }()
+			defer func() { spare <- buf }()
 			want := hashes[index]
 			if got := HashOf(data); got != want {
 				return fmt.Errorf("%w: announced as %s", ErrDamaged, want)

@@ -188,6 +188,53 @@ func TestRefusalsAreTold(t *testing.T) {
 	}
 }
 
+// What comes for a cache is not pinned, so that it never keeps anything else out;
+// and only a share of what a lease may send is taken for it.
+func TestCache(t *testing.T) {
+	from, to := open(t, 0), open(t, 8*protocol.ChunkSize)
+	var hashes []types.Hash
+	for i := range uint64(16) {
+		h, err := from.Put(noise(i, protocol.ChunkSize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, h)
+	}
+	cache := func(in Intake, hashes ...types.Hash) (sent uint64, sendErr, receiveErr error) {
+		a, b := pair(t)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, receiveErr = Receive(context.Background(), b, to, in)
+			b.Close()
+		}()
+		sent, sendErr = SendCache(context.Background(), a, hashes, from.Get)
+		a.Close()
+		<-done
+		return sent, sendErr, receiveErr
+	}
+	in := Intake{Owner: "x", Limit: 100 * protocol.ChunkSize, Share: 6 * protocol.ChunkSize}
+	if sent, err, err2 := cache(in, hashes[:6]...); err != nil || err2 != nil || sent != 6*protocol.ChunkSize {
+		t.Fatal(sent, err, err2)
+	}
+	in.Share = 0
+	if sent, err, err2 := cache(in, hashes[:6]...); err != nil || err2 != nil || sent != 0 {
+		t.Errorf("what is there already: %d bytes sent, %v, %v", sent, err, err2)
+	}
+	if _, err, err2 := cache(in, hashes[7]); !errors.Is(err, ErrRefused) || !errors.Is(err2, ErrLimit) {
+		t.Errorf("beyond the share: %v, %v", err, err2)
+	}
+	if _, _, err, err2 := transfer(t, to, in, hashes[8:], from.Get); err != nil || err2 != nil {
+		t.Errorf("inputs do not find room: %v, %v", err, err2)
+	}
+	if to.Has(hashes[0]) || !to.Has(hashes[15]) {
+		t.Error("the cache is there, or the inputs are not")
+	}
+	if err := Check(to); err != nil {
+		t.Error(err)
+	}
+}
+
 // A peer that breaks the protocol ends its own stream, nothing else.
 func TestHostileStreams(t *testing.T) {
 	some := HashOf([]byte("some"))

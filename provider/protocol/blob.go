@@ -31,6 +31,9 @@ const ModeDir = 1 << 31
 // are kept. Then the next Have may follow.
 type Have struct {
 	Chunks []types.Hash `cbor:"1,keyasint"` // at most MaxHave
+	// Cache says that these are of use while there is room for them, no longer: the
+	// provider may drop them at any time, and takes fewer of them.
+	Cache bool `cbor:"2,keyasint,omitempty"`
 }
 
 // MaxHave bounds the hashes of one Have.

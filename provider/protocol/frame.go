@@ -54,6 +54,7 @@ var kinds = []struct {
 	{44, &Feed{}, 1 << 10},
 	{45, &Fed{}, 4 << 10},
 	{46, &FeedEnd{}, 4 << 10},
+	{47, &FeedBlob{}, 1 << 10},
 
 	{48, &Have{}, MaxHave*34 + 1<<10},
 	{49, &Missing{}, MaxHave*5 + 1<<10},

@@ -68,7 +68,8 @@ func valid(t testing.TB) map[uint8]Message {
 		40: &Reading{Seq: 1, TimeNS: 5, Usage: pricing.Usage{pricing.CPUUser: 1}}, 41: &Logs{ID: "t.1", Follow: true},
 		42: &Fetch{ID: "t.1", Path: "a/b", Length: 100}, 43: &Data{Bytes: []byte("abc")},
 		44: &Feed{ID: "t.1", From: 7}, 45: &Fed{Offset: 7, End: FedFailed, Error: "no"}, 46: &FeedEnd{Size: 7, Hash: hash(6), Error: "gone"},
-		48: &Have{Chunks: []types.Hash{hash(1), hash(2)}}, 49: &Missing{Indexes: []uint32{0, 1}}, 50: &Chunk{Data: []byte("abc")}, 51: &Stored{},
+		47: &FeedBlob{Hash: hash(6), Size: 7},
+		48: &Have{Chunks: []types.Hash{hash(1), hash(2)}, Cache: true}, 49: &Missing{Indexes: []uint32{0, 1}}, 50: &Chunk{Data: []byte("abc")}, 51: &Stored{},
 		56: &Said{ID: "t.1", Text: "half of it"},
 	}
 }

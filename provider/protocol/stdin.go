@@ -13,6 +13,7 @@ import (
 //	publisher                             worker
 //	Feed{ID, From}  ────────────────────►
 //	Data, Data …    ────────────────────► writes them to the process
+//	FeedBlob{Hash, Size} ───────────────► writes that blob of the container's store
 //	                ◄──────────────────── Fed{Offset}, at once and then every 20 s
 //	FeedEnd{Size, Hash} ────────────────► compares, then closes the process's input
 //	                ◄──────────────────── Fed{Offset, End}: the feed has ended
@@ -23,6 +24,11 @@ import (
 // for that feed afterwards is dropped. A Feed of a task that another connection
 // feeds ends that one. When a connection breaks, what was written counts: the
 // next Feed goes on at the Offset that its first Fed tells.
+//
+// An input is cut into chunks of ChunkSize bytes, the last one shorter. A chunk
+// that lies in the publisher's blob store at the provider, where the container
+// reads it, need not travel: FeedBlob names it. A worker that does not find it, or
+// finds other bytes, answers FedLacking, and has written nothing of it.
 
 // Feed begins, or goes on with, a task's standard input: the Data that follow are
 // its bytes from From on. The task's Run may come a little later than its Feed.
@@ -31,7 +37,14 @@ type Feed struct {
 	From uint64 `cbor:"2,keyasint"`
 }
 
-// FeedEnd says that all has been sent: the length and the SHA-256 of the whole
+// FeedBlob feeds the chunk of the input that the next byte belongs to, from that
+// byte on: what was fed of the chunk before is left out.
+type FeedBlob struct {
+	Hash types.Hash `cbor:"1,keyasint"` // the blob's SHA-256
+	Size uint32     `cbor:"2,keyasint"` // bytes of the whole chunk; fewer than ChunkSize for the last one
+}
+
+// FeedEnd says that all has been sent: the length and the FeedSum of the whole
 // input, from its first byte on. With Error the input cannot be had: the task is
 // ended with class "stage" and these words.
 type FeedEnd struct {
@@ -54,9 +67,17 @@ const (
 	FedEarly     = 2 // the process ended, or closed its input, before its end: it wants no more
 	FedElsewhere = 3 // From is not Offset: feed again from there
 	FedFailed    = 4 // Error says why; the task, if there is one, ends with class "stage"
+	FedLacking   = 5 // a blob is not there as it was named: feed again from Offset, without it
 )
 
 func (m *Feed) Validate() error { return taskID(m.ID) }
+
+func (m *FeedBlob) Validate() error {
+	p := &problems{}
+	p.hash("blob", m.Hash)
+	p.check(m.Size > 0 && m.Size <= ChunkSize, "a chunk of %d bytes", m.Size)
+	return p.err
+}
 
 func (m *FeedEnd) Validate() error {
 	p := &problems{}
@@ -66,7 +87,7 @@ func (m *FeedEnd) Validate() error {
 
 func (m *Fed) Validate() error {
 	p := &problems{}
-	p.check(m.End <= FedFailed, "end is %d", m.End)
+	p.check(m.End <= FedLacking, "end is %d", m.End)
 	p.text("error", m.Error)
 	p.check((m.End == FedFailed) == (m.Error != ""), "end %d with error %.40q", m.End, m.Error)
 	return p.err

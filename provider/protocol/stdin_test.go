@@ -56,7 +56,7 @@ func TestReadFeed(t *testing.T) {
 
 // FuzzReadFeed: what ReadFeed accepts, ReadMessage accepts as the same.
 func FuzzReadFeed(f *testing.F) {
-	for _, m := range []Message{&Data{Bytes: []byte{}}, &Data{Bytes: make([]byte, 300)}, &Feed{ID: "a", From: 1}, &FeedEnd{Size: 3}, &Fed{End: FedWhole}} {
+	for _, m := range []Message{&Data{Bytes: []byte{}}, &Data{Bytes: make([]byte, 300)}, &Feed{ID: "a", From: 1}, &FeedEnd{Size: 3}, &FeedBlob{Hash: hash(1), Size: 3}, &Fed{End: FedWhole}} {
 		f.Add(must(AppendFrame(nil, m)))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {

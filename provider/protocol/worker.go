@@ -36,7 +36,8 @@ const (
 )
 
 // WorkerVersion is the version of the worker protocol. From 2 on a worker can feed
-// a task's standard input and run its own program, from 3 on it tells what that says.
+// a task's standard input and run its own program; from 3 on it tells what that says,
+// is fed from blobs, too, and takes inputs in pieces and from its other tasks.
 const WorkerVersion = 3
 
 // WorkerProgram as Run.Command[0] is the worker's own program.

@@ -1,10 +1,8 @@
 package worker
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -28,7 +26,7 @@ type feed struct {
 
 	// Who holds turn writes to the pipe and owns sum.
 	turn chan struct{}
-	sum  hash.Hash
+	sum  *protocol.FeedSum
 
 	mu     sync.Mutex
 	owner  *feeder       // the newest connection that feeds it
@@ -48,7 +46,7 @@ func newFeed() (*feed, error) {
 	// Unprivileged users may have only so many large pipes; a small one serves too.
 	unix.FcntlInt(uintptr(p[1]), unix.F_SETPIPE_SZ, pipeSize)
 	unix.SetNonblock(p[1], true) // so that a write can be interrupted
-	return &feed{stdin: p[0], pipe: os.NewFile(uintptr(p[1]), "stdin"), failed: make(chan struct{}), turn: make(chan struct{}, 1), sum: sha256.New()}, nil
+	return &feed{stdin: p[0], pipe: os.NewFile(uintptr(p[1]), "stdin"), failed: make(chan struct{}), turn: make(chan struct{}, 1), sum: protocol.NewFeedSum()}, nil
 }
 
 // own takes the feed over from whoever fed it before.
@@ -119,6 +117,28 @@ var errReplaced = errors.New("another connection feeds the task")
 func (f *feed) write(p []byte) error {
 	n, err := f.pipe.Write(p)
 	f.sum.Write(p[:n])
+	return f.wrote(n, err)
+}
+
+// chunk gives the process what it has not had yet of the chunk that is fed: data,
+// which has the hash h.
+func (f *feed) chunk(h types.Hash, data []byte) error {
+	had := f.offset.Load() % protocol.ChunkSize
+	if had >= uint64(len(data)) {
+		return fmt.Errorf("%w: a chunk of %d bytes, of which %d were fed before", protocol.ErrInvalid, len(data), had)
+	}
+	rest := data[had:]
+	n, err := f.pipe.Write(rest)
+	if n == protocol.ChunkSize {
+		f.sum.Chunk(h)
+	} else {
+		f.sum.Write(rest[:n])
+	}
+	return f.wrote(n, err)
+}
+
+// wrote notes how much the pipe took, and why not more.
+func (f *feed) wrote(n int, err error) error {
 	f.offset.Add(uint64(n))
 	switch {
 	case err == nil:
@@ -133,7 +153,7 @@ func (f *feed) write(p []byte) error {
 
 // complete compares what was taken with what was sent.
 func (f *feed) complete(m *protocol.FeedEnd) {
-	size, sum := f.offset.Load(), types.Hash(f.sum.Sum(nil))
+	size, sum := f.offset.Load(), f.sum.Sum()
 	fail := func(format string, args ...any) {
 		f.finish(protocol.Fed{End: protocol.FedFailed, Error: sentence(fmt.Sprintf(format, args...))})
 	}
@@ -147,6 +167,23 @@ func (f *feed) complete(m *protocol.FeedEnd) {
 	default:
 		f.finish(protocol.Fed{End: protocol.FedWhole})
 	}
+}
+
+// lacks tells the owner that a blob is not there as it was named, and ends its turn
+// to feed; the feed itself goes on.
+func (f *feed) lacks(c *feeder) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hearer == c && f.end == nil {
+		c.out.send(&protocol.Fed{Offset: f.offset.Load(), End: protocol.FedLacking})
+	}
+}
+
+// ended reports whether nothing more is taken.
+func (f *feed) ended() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.end != nil
 }
 
 // finish ends the feed, tells its owner, and returns how it has ended: the first

@@ -3,14 +3,17 @@ package worker
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os/exec"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/zennet/zennet/provider/protocol"
+	"github.com/zennet/zennet/provider/worker/client"
 )
 
 const benchBytes = 256 << 20
@@ -47,6 +50,54 @@ func BenchmarkFeed(b *testing.B) {
 		c.Release(id)
 	}
 	perGiB(b, before)
+}
+
+// BenchmarkFeedKept is BenchmarkFeed where every chunk goes into the provider's blob
+// store on the way, hashed there a third time and written to its disk.
+func BenchmarkFeedKept(b *testing.B) {
+	benchmarkSplit(b, false)
+}
+
+// BenchmarkFeedKnown is BenchmarkFeed where the chunks are in the store.
+func BenchmarkFeedKnown(b *testing.B) {
+	benchmarkSplit(b, true)
+}
+
+func benchmarkSplit(b *testing.B, known bool) {
+	dial, dir := serve(b)
+	store, put := stocked(b, dir, benchBytes+64<<20)
+	c, f := connect(b, dial), newFeeder(b, dial)
+	data := noise(benchBytes)
+	split := client.Split{Source: source(data), Store: put}
+	feed := func(id string) client.Learnt {
+		c.Run(protocol.Run{ID: id, Command: []string{"sh", "-c", "cat > /dev/null"}, Stdin: true})
+		fed, learnt, err := f.FeedSplit(context.Background(), id, true, split)
+		if err != nil || fed.End != protocol.FedWhole {
+			b.Fatal(fed, err)
+		}
+		exited(b, c)
+		c.Release(id)
+		return learnt
+	}
+	if known {
+		split.Known = feed("before").Chunks
+	}
+	b.SetBytes(benchBytes)
+	b.ResetTimer()
+	before := cpu()
+	for i := range b.N {
+		for at := 0; at < benchBytes && !known; at += protocol.ChunkSize { // the same chunk again would not travel
+			binary.LittleEndian.PutUint64(data[at:], rand.Uint64())
+		}
+		if learnt := feed(fmt.Sprint(i)); !known && !learnt.Kept || learnt.Read == known {
+			b.Fatalf("%+v", learnt)
+		}
+	}
+	perGiB(b, before)
+	b.StopTimer()
+	if _, blobs := store.Usage(); blobs == 0 {
+		b.Fatal("nothing was kept")
+	}
 }
 
 // BenchmarkPipe is the least that it could cost: the same bytes through a pipe.

@@ -91,7 +91,7 @@ func TestFeed(t *testing.T) {
 func TestFeedComesFirst(t *testing.T) {
 	dial, _ := serve(t)
 	c, conn := connect(t, dial), stdin(t, dial)
-	send(t, conn, &protocol.Feed{ID: "a"}, &protocol.Data{Bytes: []byte("hello")}, &protocol.FeedEnd{Size: 5, Hash: sha256.Sum256([]byte("hello"))})
+	send(t, conn, &protocol.Feed{ID: "a"}, &protocol.Data{Bytes: []byte("hello")}, &protocol.FeedEnd{Size: 5, Hash: protocol.FeedHash([]byte("hello"))})
 	c.Run(protocol.Run{ID: "a", Command: []string{"cat"}, Stdin: true})
 	if e := exited(t, c); e.Class != protocol.ClassOK || string(e.Stdout.Inline) != "hello" {
 		t.Errorf("%s %q, output %q", e.Class, e.Message, e.Stdout.Inline)
@@ -357,7 +357,7 @@ func TestFeedKilled(t *testing.T) {
 func TestFeedIsWrong(t *testing.T) {
 	dial, _ := serve(t)
 	c := connect(t, dial)
-	whole := types.Hash(sha256.Sum256([]byte("hello")))
+	whole := protocol.FeedHash([]byte("hello"))
 	for name, w := range map[string]struct {
 		end     protocol.FeedEnd
 		message string

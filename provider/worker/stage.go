@@ -88,21 +88,50 @@ func (s *Server) place(root *os.Root, t *task, in protocol.Mount) error {
 
 // blob reads what the publisher has pushed; the caller verifies it.
 func (s *Server) blob(h types.Hash, most int64) ([]byte, error) {
-	name := h.String()
-	f, err := os.Open(s.blobPath(h))
+	f, size, err := s.openBlob(h)
 	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", name, err)
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() > most {
-		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", name, info.Size(), most)
+	if size > most {
+		return nil, fmt.Errorf("blob %s of %d bytes, at most %d", h, size, most)
 	}
-	data := make([]byte, info.Size())
+	data := make([]byte, size)
 	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("blob %s: %w", name, err)
+		return nil, fmt.Errorf("blob %s: %w", h, err)
 	}
 	return data, nil
+}
+
+// readBlob reads a blob that has exactly as many bytes as data takes, and verifies it.
+func (s *Server) readBlob(h types.Hash, data []byte) error {
+	f, size, err := s.openBlob(h)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size != int64(len(data)) {
+		return fmt.Errorf("blob %s of %d bytes, not %d", h, size, len(data))
+	}
+	if _, err := io.ReadFull(f, data); err != nil {
+		return fmt.Errorf("blob %s: %w", h, err)
+	}
+	if blob.HashOf(data) != h {
+		return fmt.Errorf("%w: %s", blob.ErrDamaged, h)
+	}
+	return nil
+}
+
+func (s *Server) openBlob(h types.Hash) (f *os.File, size int64, err error) {
+	if f, err = os.Open(s.blobPath(h)); err != nil {
+		return nil, 0, fmt.Errorf("blob %s: %w", h, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("blob %s: %w", h, err)
+	}
+	return f, info.Size(), nil
 }
 
 // blobPath is where a pushed blob lies. Tasks can read it, and not write it.

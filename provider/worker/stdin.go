@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/zennet/zennet/provider/protocol"
@@ -48,6 +49,8 @@ func (c *feeder) serve() error {
 			err = c.take(n)
 		case *protocol.Feed:
 			err = c.begin(m)
+		case *protocol.FeedBlob:
+			err = c.blob(m)
 		case *protocol.FeedEnd:
 			if c.feed != nil {
 				c.feed.complete(m)
@@ -105,6 +108,26 @@ func (c *feeder) take(n int) error {
 	}
 	return nil
 }
+
+// blob gives a chunk that lies here already to the task, as take does.
+func (c *feeder) blob(m *protocol.FeedBlob) error {
+	if c.feed == nil || c.feed.ended() {
+		return nil
+	}
+	buf := chunks.Get().(*[]byte)
+	defer chunks.Put(buf)
+	data := (*buf)[:m.Size]
+	if err := c.server.readBlob(m.Hash, data); err != nil {
+		c.server.cfg.Log.Debug("a chunk is fed anew", "err", err)
+		c.feed.lacks(c)
+		c.leave()
+		return nil
+	}
+	return c.feed.chunk(m.Hash, data)
+}
+
+// chunks holds buffers of one chunk each.
+var chunks = sync.Pool{New: func() any { b := make([]byte, protocol.ChunkSize); return &b }}
 
 // fed finds the feed of a task. The task's Run, which comes over another
 // connection, may be a little behind.

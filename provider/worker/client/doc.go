@@ -8,7 +8,8 @@
 //
 // A [Feeder] streams into tasks' standard input. It outlives control connections,
 // and where one of its own breaks it goes on over another, at the byte that the
-// worker tells.
+// worker tells. What it feeds may lie in the container's blob store already, or is
+// put there on the way (split.go).
 //
 // Start at client.go.
 package client

@@ -3,15 +3,12 @@ package client
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"sync"
 	"time"
 
-	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -20,7 +17,8 @@ import (
 type Source = func(ctx context.Context) (io.ReadCloser, error)
 
 // Feeder streams into the standard input of a worker's tasks, over connections of
-// its own. It is safe for concurrent use. A feed holds less than a MiB.
+// its own. It is safe for concurrent use. A feed holds less than a MiB; one whose
+// chunks are kept (Split.Store) up to eight.
 type Feeder struct {
 	dial Dial
 
@@ -48,10 +46,25 @@ const (
 // task with class "stage" and the source's words. ErrWorker where the worker
 // refuses, or did not get what was sent; that ends the task, too.
 func (f *Feeder) Feed(ctx context.Context, id string, fresh bool, source Source) (protocol.Fed, error) {
+	fed, _, err := f.FeedSplit(ctx, id, fresh, Split{Source: source})
+	return fed, err
+}
+
+// FeedSplit is Feed of an input whose chunks are in the container's blob store, or
+// come into it on the way.
+func (f *Feeder) FeedSplit(ctx context.Context, id string, fresh bool, split Split) (protocol.Fed, Learnt, error) {
 	buf := feedBuffers.Get().(*[]byte)
 	defer feedBuffers.Put(buf)
-	a := &feeding{id: id, source: source, buf: *buf, asked: fresh}
+	a := &feeding{id: id, source: split.Source, store: split.Store, room: split.Room, known: split.Known, buf: *buf, asked: fresh}
+	if a.known != nil && !a.known.valid() {
+		a.known = nil
+	}
 	defer a.close()
+	fed, err := f.feed(ctx, a)
+	return fed, a.learnt, err
+}
+
+func (f *Feeder) feed(ctx context.Context, a *feeding) (protocol.Fed, error) {
 	for {
 		fed, err := f.once(ctx, a)
 		switch {
@@ -61,7 +74,7 @@ func (f *Feeder) Feed(ctx context.Context, id string, fresh bool, source Source)
 			err = ctx.Err()
 			fallthrough
 		case errors.Is(err, ErrSource), errors.Is(err, ErrWorker), errors.Is(err, ErrClosed):
-			return fed, fmt.Errorf("feed of %q: %w", id, err)
+			return fed, fmt.Errorf("feed of %q: %w", a.id, err)
 		}
 		a.asked = false // how much has arrived is for the worker to tell
 		timer := time.NewTimer(redialPause << min(a.failures, maxRedialing))
@@ -203,8 +216,15 @@ type feeding struct {
 
 	in   io.ReadCloser // the source, or nil
 	read uint64        // bytes read of it
-	sum  hash.Hash     // of these
-	all  bool          // there are no more
+	sum  *protocol.FeedSum
+	all  bool // there are no more
+
+	known  *Chunks   // what to feed from the store alone; nil where it is not all there
+	store  StoreFunc // nil where nothing is (any more) put there
+	room   chan struct{}
+	slow   bool   // it takes its time
+	kept   []bool // by chunk: the store has it
+	learnt Learnt
 }
 
 var feedBuffers = sync.Pool{New: func() any { b := make([]byte, feedSize+feedRoom+feedRest); return &b }}
@@ -246,6 +266,10 @@ func (a *feeding) over(ctx context.Context, c *feedConn) (protocol.Fed, error) {
 			return fed, err
 		case fed.End == protocol.FedElsewhere:
 			a.at, a.asked = fed.Offset, true
+			continue
+		case fed.End == protocol.FedLacking:
+			a.at, a.asked = fed.Offset, true
+			a.lacks()
 			continue
 		case fed.End == protocol.FedFailed:
 			return fed, fmt.Errorf("%w: %s", ErrWorker, fed.Error)
@@ -289,6 +313,13 @@ func (c *feedConn) ended() (fed protocol.Fed, over bool, err error) {
 // send sends what before holds, then the input from at on, and returns the end of
 // the feed.
 func (a *feeding) send(ctx context.Context, c *feedConn, before []byte) (protocol.Fed, error) {
+	switch {
+	case a.known != nil:
+		return a.sendKnown(c, before)
+	case a.store != nil:
+		a.close()
+		return a.sendKept(ctx, c, before)
+	}
 	err := a.seek(ctx)
 	for err == nil {
 		var n int
@@ -303,7 +334,7 @@ func (a *feeding) send(ctx context.Context, c *feedConn, before []byte) (protoco
 		copy(frames[start:], before)
 		before = nil
 		if a.all {
-			if frames, err = protocol.AppendFrame(frames, &protocol.FeedEnd{Size: a.read, Hash: types.Hash(a.sum.Sum(nil))}); err != nil {
+			if frames, err = protocol.AppendFrame(frames, &protocol.FeedEnd{Size: a.read, Hash: a.sum.Sum()}); err != nil {
 				return protocol.Fed{}, err
 			}
 		}
@@ -348,10 +379,11 @@ func (a *feeding) seek(ctx context.Context) error {
 	}
 	if a.in == nil {
 		var err error
+		a.learnt.Read = true
 		if a.in, err = a.source(ctx); err != nil {
 			return err
 		}
-		a.read, a.sum, a.all = 0, sha256.New(), false
+		a.read, a.sum, a.all = 0, protocol.NewFeedSum(), false
 	}
 	for a.read < a.at {
 		n, err := a.fill(a.buf[:min(uint64(len(a.buf)), a.at-a.read)])

@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -94,7 +92,7 @@ func TestFeedWhole(t *testing.T) {
 				if err != nil || fed.End != protocol.FedWhole || fed.Offset != uint64(size) {
 					t.Fatalf("%s, %d breaks: %+v, %v", name, breaks, fed, err)
 				}
-				if !bytes.Equal(e.got, data) || e.end.Size != uint64(size) || e.end.Hash != sha256.Sum256(data) {
+				if !bytes.Equal(e.got, data) || e.end.Size != uint64(size) || e.end.Hash != protocol.FeedHash(data) {
 					t.Errorf("%s, %d breaks: %d bytes came, end %+v", name, breaks, len(e.got), e.end)
 				}
 			}
@@ -118,7 +116,7 @@ func TestFeedGoesOn(t *testing.T) {
 			if err != nil || fed.End != protocol.FedWhole {
 				t.Fatalf("from %d: %+v, %v", at, fed, err)
 			}
-			if !bytes.Equal(e.got, data) || e.end.Hash != types.Hash(sha256.Sum256(data)) || !slices.Equal(e.from, []uint64{0, uint64(at)}) {
+			if !bytes.Equal(e.got, data) || e.end.Hash != protocol.FeedHash(data) || !slices.Equal(e.from, []uint64{0, uint64(at)}) {
 				t.Errorf("from %d: %d bytes came, feeds from %d", at, len(e.got), e.from)
 			}
 			f.Close()

@@ -1,0 +1,70 @@
+package journal
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zennet/zennet/ledger/types"
+)
+
+func TestSplits(t *testing.T) {
+	j := open(t)
+	one := Split{Name: types.Hash{1}, Size: 5, Chunks: []types.Hash{{7}}}
+	two := Split{Name: types.Hash{2}, Size: 3 << 20, Chunks: []types.Hash{{7}, {8}, {9}}}
+	a, b := types.Address{1}, types.Address{2}
+	_, err := j.SplitAt(one.Name, a)
+	wants(t, err, ErrNotFound)
+	must(t, j.LoseSplit(one.Name, a))
+	must(t, j.KeepSplit(one, a, time.Now()))
+	must(t, j.KeepSplit(one, b, time.Now()))
+	must(t, j.KeepSplit(one, b, time.Now()))
+	must(t, j.KeepSplit(Split{Name: types.Hash{3}, Chunks: make([]types.Hash, maxSplitChunks+1)}, a, time.Now()))
+	must(t, j.Sync())
+	for _, p := range []types.Address{a, b} {
+		got, err := j.SplitAt(one.Name, p)
+		must(t, err)
+		if d := cmp.Diff(one, got); d != "" {
+			t.Error(d)
+		}
+		if names, err := j.SplitsAt(p); err != nil || !slices.Equal(names, []types.Hash{one.Name}) {
+			t.Errorf("%v, %v", names, err)
+		}
+	}
+	_, err = j.SplitAt(two.Name, a)
+	wants(t, err, ErrNotFound)
+	must(t, j.KeepSplit(two, a, time.Now()))
+	must(t, j.LoseSplit(one.Name, a))
+	must(t, j.Sync())
+	_, err = j.SplitAt(one.Name, a)
+	wants(t, err, ErrNotFound)
+	if got, err := j.SplitAt(two.Name, a); err != nil || !cmp.Equal(two, got) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := j.SplitAt(one.Name, b); err != nil {
+		t.Errorf("lost at another provider too: %v", err)
+	}
+}
+
+// TestSplitsAreBounded: the first ones learnt are forgotten, with their places.
+func TestSplitsAreBounded(t *testing.T) {
+	j := open(t)
+	provider := types.Address{1}
+	const more = 10
+	for i := range maxSplits + more {
+		must(t, j.KeepSplit(Split{Name: types.Hash{byte(i), byte(i >> 8), 1}, Size: 1, Chunks: []types.Hash{{1}}}, provider, time.Now()))
+	}
+	must(t, j.Sync())
+	names, err := j.SplitsAt(provider)
+	must(t, err)
+	var places int
+	must(t, j.read.QueryRow(`SELECT count(*) FROM split_places`).Scan(&places))
+	if len(names) != maxSplits || places != maxSplits {
+		t.Errorf("%d splits at %d places, want %d", len(names), places, maxSplits)
+	}
+	if slices.Contains(names, types.Hash{more - 1, 0, 1}) || !slices.Contains(names, types.Hash{more, 0, 1}) {
+		t.Error("others were forgotten than the first ones")
+	}
+}
