@@ -133,6 +133,12 @@ func TestHDFSRefuses(t *testing.T) {
 	if _, err := onHDFS(t, c, spec.MapReduce{Output: c.URL("/mine/out"), HDFS: stranger}, Options{}).Output("j").Begin(ctx); !errors.Is(err, fs.ErrPermission) || !errors.Is(err, spec.ErrFile) {
 		t.Errorf("a stranger's output: %v", err)
 	}
+	if _, err := c.Java(hdfstest.Shell, "-chmod", "600", "/mine/in/a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := onHDFS(t, c, spec.MapReduce{Input: []string{c.URL("/mine/in")}, HDFS: stranger}, Options{}).Survey(ctx); !errors.Is(err, fs.ErrPermission) || !errors.Is(err, spec.ErrFile) || !strings.Contains(err.Error(), "/mine/in/a") {
+		t.Errorf("a file that a stranger may not read: %v", err)
+	}
 	if _, err := onHDFS(t, c, spec.MapReduce{Output: c.URL("/mine/in/a/out")}, Options{}).Output("j").Begin(ctx); !errors.Is(err, spec.ErrFile) {
 		t.Errorf("output below a file: %v", err)
 	}
