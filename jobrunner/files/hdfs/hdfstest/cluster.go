@@ -291,6 +291,9 @@ func port(address string) string {
 // NameNode is the RPC address of NameNode i, counted from 0.
 func (c *Cluster) NameNode(i int) string { return c.names[i].rpc }
 
+// NameNodeWeb is the HTTP address of NameNode i.
+func (c *Cluster) NameNodeWeb(i int) string { return c.names[i].http }
+
 // Ready waits until the active NameNode is out of safe mode and has so many
 // live DataNodes that have said which blocks they have.
 func (c *Cluster) Ready(live int) error {
