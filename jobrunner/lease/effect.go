@@ -187,11 +187,12 @@ func (s *session) watch(channel types.Hash) {
 		return
 	}
 	s.watching = true
+	open := s.state.Record.FinalAt / int64(time.Second)
 	s.m.begin(func() {
 		ctx, cancel := context.WithCancel(s.m.ctx)
 		defer cancel()
 		for {
-			end, err := s.m.awaitSettlement(ctx, channel)
+			end, err := s.m.awaitSettlement(ctx, channel, open)
 			if err == nil {
 				s.tell(contract.Settled{At: s.at(), Tx: end.tx, Height: end.height, Claim: end.claim, Refund: end.refund})
 				return

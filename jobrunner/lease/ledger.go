@@ -75,10 +75,10 @@ type settlement struct {
 }
 
 // awaitSettlement returns once the channel has left the ledger; errForgotten where
-// that is so long ago that the ledger does not know any more how.
-func (m *Market) awaitSettlement(ctx context.Context, id types.Hash) (settlement, error) {
+// that is so long ago that the ledger does not know any more how. open is when the
+// channel was last seen open, Unix seconds.
+func (m *Market) awaitSettlement(ctx context.Context, id types.Hash, open int64) (settlement, error) {
 	keeps := m.cfg.Ledger.Params().ReceiptSeconds
-	open := int64(0) // when the channel was last seen open, by the ledger's clock
 	for {
 		next, now := m.blocks.next()
 		s, err := m.settled(ctx, id)
