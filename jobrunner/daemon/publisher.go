@@ -85,7 +85,7 @@ func StartPublisher(ctx context.Context, cfg PublisherConfig) (p *Publisher, err
 		return p, err
 	}
 	if p.engine, err = engine.New(engine.Config{Journal: p.journal, Market: engine.Direct(p.market), Blobs: p.blobs,
-		Data: openData, Log: cfg.Log}); err != nil {
+		Data: openData(mark(cfg)), Log: cfg.Log}); err != nil {
 		return p, err
 	}
 	if err = p.engine.Recover(ctx); err != nil {
@@ -175,13 +175,25 @@ func (p *Publisher) Close(ctx context.Context) error {
 // waiting who submits a job.
 const surveyPatience = 6 * time.Second
 
-// openData is the engine's way to the data of jobs.
-func openData(job spec.Job, dir string) (engine.Source, func(id string) engine.Output, error) {
-	d, err := data.Open(job, dir, data.Options{})
-	if err != nil {
-		return nil, nil, err
+// openData is the engine's way to the data of jobs. The same job of two publishers
+// has one id and one output: mark tells their staging folders apart.
+func openData(mark string) engine.OpenData {
+	return func(job spec.Job, dir string) (engine.Source, func(id string) engine.Output, error) {
+		d, err := data.Open(job, dir, data.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, func(id string) engine.Output { return d.Output(id + "-" + mark) }, nil
 	}
-	return d, func(id string) engine.Output { return d.Output(id) }, nil
+}
+
+// mark names a home among all that may deliver into one file system: the same at
+// every start, so that a staging folder which a killed process had no time to journal
+// is found by the next.
+func mark(cfg PublisherConfig) string {
+	machine, _ := os.Hostname() // without a name there still are key and folder
+	h := types.HashOf("home", []byte(strings.Join([]string{cfg.Key.Address().String(), machine, cfg.Home.Dir}, "\n")))
+	return h.Short()
 }
 
 // Submit is api.Service.

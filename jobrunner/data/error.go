@@ -34,6 +34,15 @@ func (inTheWay) Error() string {
 
 func (inTheWay) Unwrap() error { return fs.ErrExist }
 
+// overtaken says that somebody made the output while a job was at it.
+type overtaken struct{ error }
+
+func (o overtaken) Error() string {
+	return fmt.Sprintf("somebody else made it while this job ran; what is there is left as it is (%v)", o.error)
+}
+
+func (o overtaken) Unwrap() error { return o.error }
+
 // Occupied is the refusal of a job whose output is there already.
 func Occupied(job spec.Job) error {
 	return refuse(job, "output", job.MapReduce.Output, inTheWay{})

@@ -41,7 +41,8 @@ const (
 	Committed       // it is the output
 )
 
-// Output is the folder that the job with this id, of kind mapreduce, delivers into.
+// Output is the folder that the job with this id, of kind mapreduce, delivers into. No
+// other job of anybody's may have the id: it names the staging folder.
 func (d *Data) Output(id string) *Output {
 	return &Output{data: d, id: id, text: d.job.MapReduce.Output}
 }
@@ -203,7 +204,11 @@ func (o *Output) Commit(ctx context.Context, s Staging, names map[string]int64) 
 			return err
 		}
 	}
-	return sys.Rename(ctx, s.Path, at)
+	err = sys.Rename(ctx, s.Path, at)
+	if errors.Is(err, fs.ErrExist) {
+		return overtaken{err}
+	}
+	return err
 }
 
 // tidy removes what does not belong to the output and says which file of it is

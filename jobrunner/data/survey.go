@@ -20,13 +20,16 @@ const (
 	// MaxFiles is how many input files a job may have.
 	MaxFiles = 1_000_000
 	maxDepth = 100 // folders in folders
+	// maxTried files are opened at most, to see whether they can be read.
+	maxTried = 100
 )
 
 // Survey lists the job's input files as Hadoop does: patterns are expanded; of a
 // folder its files are taken, but for names that begin with _ or .; a folder in a
 // folder is refused unless the job asks for it
 // (mapreduce.input.fileinputformat.input.dir.recursive). A file that is named
-// twice is there twice. Where maps get a number of lines each (NLineInputFormat), the
+// twice is there twice. Of each folder's files one of each owner, group and mode is
+// opened: what may not be read, or not from here, is found out. Where maps get a number of lines each (NLineInputFormat), the
 // files are read to find where these end. An error names the job file's line; nothing
 // was spent.
 func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
@@ -34,7 +37,7 @@ func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := survey{data: d, ctx: ctx, recursive: config.Input.Recursive}
+	s := survey{data: d, ctx: ctx, recursive: config.Input.Recursive, tried: map[sort]bool{}}
 	if config.Input.Format == streaming.FormatNLine {
 		s.lines = config.Input.Lines
 	}
@@ -53,7 +56,11 @@ type survey struct {
 	recursive bool
 	lines     int // of a map; 0: files are cut by their sizes
 	found     []spec.Found
+	tried     map[sort]bool
 }
+
+// sort is what files have in common of which all can be read or none.
+type sort struct{ system, folder, access string }
 
 // input adds the files of one input: a file, a folder, or a pattern of these.
 func (s *survey) input(text string) error {
@@ -220,7 +227,25 @@ func (s *survey) file(sys files.System, p place, f files.Info) error {
 		}
 	}
 	s.found = append(s.found, found)
+	if err := s.try(sys, p, f); err != nil {
+		return err
+	}
 	return s.bound(len(s.found))
+}
+
+// try opens a file, unless one of its sort was opened: a listing does not tell
+// whether files may be read, nor whether they can be from here.
+func (s *survey) try(sys files.System, p place, f files.Info) error {
+	one := sort{p.scheme + p.authority, path.Dir(f.Path), f.Access}
+	if f.Size == 0 || s.tried[one] || len(s.tried) >= maxTried {
+		return nil
+	}
+	file, err := sys.Open(s.ctx, f.Path, 0)
+	if err != nil {
+		return err
+	}
+	s.tried[one] = true
+	return file.Close()
 }
 
 func (s *survey) bound(n int) error {

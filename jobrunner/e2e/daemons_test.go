@@ -212,19 +212,7 @@ budget: 1 XEN
 func (w *world) killContainer() {
 	w.t.Helper()
 	w.eventually("a container runs", func() bool {
-		states, err := filepath.Glob(filepath.Join(w.homes[0], "provider", "runc", "*", "*", "state.json"))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, path := range states {
-			data, err := os.ReadFile(path)
-			var state struct {
-				PID int `json:"init_process_pid"`
-			}
-			if err == nil && json.Unmarshal(data, &state) == nil && state.PID > 1 {
-				return syscall.Kill(state.PID, syscall.SIGKILL) == nil
-			}
-		}
-		return false
+		pids := w.workers(w.homes[0])
+		return len(pids) > 0 && syscall.Kill(pids[0], syscall.SIGKILL) == nil
 	})
 }

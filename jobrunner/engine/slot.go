@@ -54,9 +54,7 @@ type slot struct {
 }
 
 const (
-	connectWait  = 10 * time.Second       // for one connection to a worker
 	connectPause = 200 * time.Millisecond // before the next try
-	helloWait    = 90 * time.Second       // for any connection, before the slot is given up
 	inboxSize    = 256
 )
 
@@ -157,7 +155,7 @@ func (s *slot) serve() error {
 			}
 			since = time.Now()
 			continue
-		case time.Since(since) > helloWait:
+		case time.Since(since) > pulse.lost:
 			return fmt.Errorf("the worker does not answer: %w", err)
 		}
 		s.log.Debug("worker not reached", "err", err)
@@ -187,7 +185,7 @@ func cmpErr(err, other error) error {
 
 // connect opens a control connection; it gives up when the lease ends.
 func (s *slot) connect() (*client.Client, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, connectWait)
+	ctx, cancel := context.WithTimeout(s.ctx, pulse.dial)
 	defer cancel()
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -206,6 +204,7 @@ func (s *slot) connect() (*client.Client, error) {
 // talk uses one connection until it breaks (nil), or the slot is over (an error).
 func (s *slot) talk(c *client.Client) error {
 	s.client.Store(c)
+	defer s.feel(c)()
 	s.reconcile(c)
 	for {
 		select {

@@ -17,6 +17,9 @@ type Info struct {
 	ID uint64
 	// ModTime is in Unix milliseconds.
 	ModTime int64
+	// Access is owner, group and mode in the system's own words: whoever can read one
+	// file of a folder can read those there that have the same.
+	Access string
 	// Encrypted says that the stored bytes are ciphertext (an encryption zone): Open
 	// refuses the file.
 	Encrypted bool

@@ -53,7 +53,8 @@ type request struct {
 	offers  []offer
 	refused []string // why offers were not taken
 	pending map[*session]bool
-	ready   []*Lease // usable, not handed over yet
+	settles map[*session]bool // chosen, without a container, not settled yet: their deposits come back
+	ready   []*Lease          // usable, not handed over yet
 	given   int
 	broke   error     // ErrNotAffordable, once met
 	asked   time.Time // when the announcement was sent
@@ -84,7 +85,7 @@ func (m *Market) newRequest(r Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &request{Request: r, m: m, purse: p, wake: make(chan struct{}, 1), pending: map[*session]bool{}, heard: map[types.Address]bool{}, failed: map[string]int{}}
+	q := &request{Request: r, m: m, purse: p, wake: make(chan struct{}, 1), pending: map[*session]bool{}, settles: map[*session]bool{}, heard: map[types.Address]bool{}, failed: map[string]int{}}
 	leases, err := m.cfg.Journal.Leases(r.Job, false)
 	if err != nil {
 		return nil, err
@@ -291,13 +292,31 @@ func (q *request) unaffordable(err error) {
 func (q *request) over(s *session) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.give(s)
+	delete(q.settles, s)
+	q.offers = slices.DeleteFunc(q.offers, func(o offer) bool { return o.s == s })
+	q.nudge()
+}
+
+// settling notes that a session only waits for its channel's end: its place goes to
+// another offer at once, for a provider that is lost settles hours later.
+func (q *request) settling(s *session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pending[s] {
+		q.give(s)
+		q.settles[s] = true
+		q.nudge()
+	}
+}
+
+// give takes the place of a session that was chosen in vain; mu is held.
+func (q *request) give(s *session) {
 	if q.pending[s] {
 		delete(q.pending, s)
 		q.failed[s.group]++
 		q.refuse(s.provider, s.view.Load().reason)
 	}
-	q.offers = slices.DeleteFunc(q.offers, func(o offer) bool { return o.s == s })
-	q.nudge()
 }
 
 // usable notes that a container is ready.

@@ -32,8 +32,11 @@ func (q *request) choose() {
 			return
 		}
 		o := q.offers[i]
-		q.offers = slices.Delete(q.offers, i, i+1)
 		terms, err := q.terms(o.caps, want)
+		if err != nil && len(q.settles) > 0 {
+			return // until a deposit is back
+		}
+		q.offers = slices.Delete(q.offers, i, i+1)
 		if err != nil {
 			q.broke = err
 			q.nudge()

@@ -187,11 +187,12 @@ func (s *session) watch(channel types.Hash) {
 		return
 	}
 	s.watching = true
+	open := s.state.Record.FinalAt / int64(time.Second)
 	s.m.begin(func() {
 		ctx, cancel := context.WithCancel(s.m.ctx)
 		defer cancel()
 		for {
-			end, err := s.m.awaitSettlement(ctx, channel)
+			end, err := s.m.awaitSettlement(ctx, channel, open)
 			if err == nil {
 				s.tell(contract.Settled{At: s.at(), Tx: end.tx, Height: end.height, Claim: end.claim, Refund: end.refund})
 				return
@@ -199,9 +200,14 @@ func (s *session) watch(channel types.Hash) {
 			if ctx.Err() != nil {
 				return
 			}
+			if errors.Is(err, errForgotten) {
+				s.tell(s.forgotten(channel))
+				return
+			}
 			s.m.log.Info("settlement not read", "channel", channel.Short(), "err", err)
+			next, _ := s.m.blocks.next()
 			select {
-			case <-s.m.blocks.next():
+			case <-next:
 			case <-time.After(time.Second):
 			case <-s.ended:
 				return
@@ -210,6 +216,15 @@ func (s *session) watch(channel types.Hash) {
 			}
 		}
 	})
+}
+
+// forgotten ends a lease whose end was too long ago: the most that the provider
+// may have claimed, its best voucher, is taken for claimed.
+func (s *session) forgotten(channel types.Hash) contract.Event {
+	reason := fmt.Sprintf("its channel %s left the ledger more than %s ago, and how is not kept any longer: the last voucher is taken for claimed",
+		channel.Short(), time.Duration(s.m.cfg.Ledger.Params().ReceiptSeconds)*time.Second)
+	s.m.log.Warn("lease settled unseen", "provider", s.provider, "reason", reason)
+	return contract.Settled{At: s.at(), Claim: s.view.Load().paid, Reason: reason}
 }
 
 // refund takes the deposit back after expiry.

@@ -46,11 +46,11 @@ func followHeights(ctx context.Context, owns *sync.WaitGroup, l Ledger) (*height
 	return h, nil
 }
 
-// next is closed at the next block.
-func (h *heights) next() <-chan struct{} {
+// next is closed at the next block; now is the newest header's time, Unix seconds.
+func (h *heights) next() (next <-chan struct{}, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.changed
+	return h.changed, h.time
 }
 
 // proven reads a channel with its proof; nil where it is proven absent.
@@ -74,16 +74,24 @@ type settlement struct {
 	height int64
 }
 
-// awaitSettlement returns once the channel has left the ledger.
-func (m *Market) awaitSettlement(ctx context.Context, id types.Hash) (settlement, error) {
+// awaitSettlement returns once the channel has left the ledger; errForgotten where
+// that is so long ago that the ledger does not know any more how. open is when the
+// channel was last seen open, Unix seconds.
+func (m *Market) awaitSettlement(ctx context.Context, id types.Hash, open int64) (settlement, error) {
+	keeps := m.cfg.Ledger.Params().ReceiptSeconds
 	for {
-		next := m.blocks.next()
+		next, now := m.blocks.next()
 		s, err := m.settled(ctx, id)
 		if err == nil {
 			return s, nil
 		}
 		if !errors.Is(err, client.ErrNotFound) {
 			return s, err
+		}
+		if now-open > keeps/2 { // it cannot have been closed and forgotten since
+			if open, err = m.stillOpen(ctx, id); err != nil {
+				return s, err
+			}
 		}
 		select {
 		case <-next:
@@ -93,8 +101,36 @@ func (m *Market) awaitSettlement(ctx context.Context, id types.Hash) (settlement
 	}
 }
 
+// errForgotten says that a channel is gone, and with it what the ledger keeps of a
+// closed one for Params.ReceiptSeconds: this publisher was away for longer.
+var errForgotten = errors.New("how the channel ended is not known to the ledger any more")
+
+// stillOpen gives the time of a header in which the channel is open, or was closed
+// just now; 0 where the ledger's answers do not fit together. A channel that is
+// gone without a trace is errForgotten.
+func (m *Market) stillOpen(ctx context.Context, id types.Hash) (int64, error) {
+	_, absent, err := m.cfg.Ledger.Channel(ctx, id)
+	if err == nil {
+		return absent.Time, nil
+	}
+	if !errors.Is(err, client.ErrNotFound) {
+		return 0, err
+	}
+	// A channel that was closed since the settlement was asked for has one now.
+	_, header, err := m.cfg.Ledger.Value(ctx, chain.SettlementKey(id))
+	switch {
+	case err == nil:
+		return header.Time, nil
+	case !errors.Is(err, client.ErrNotFound):
+		return 0, err
+	case header.Height < absent.Height: // an older state: another node answered
+		return 0, nil
+	}
+	return 0, errForgotten
+}
+
 // settled reads what the ledger keeps of a closed channel; ErrNotFound while it
-// is open.
+// is open. The transaction is zero where its block is not kept any more.
 func (m *Market) settled(ctx context.Context, id types.Hash) (settlement, error) {
 	value, _, err := m.cfg.Ledger.Value(ctx, chain.SettlementKey(id))
 	if err != nil {
@@ -113,7 +149,10 @@ func (m *Market) settled(ctx context.Context, id types.Hash) (settlement, error)
 	}
 	block, ok := <-blocks
 	if !ok {
-		return s, fmt.Errorf("block %d: %w", kept.Height, client.ErrUnavailable)
+		if _, err := m.cfg.Ledger.Header(ctx); err != nil {
+			return s, fmt.Errorf("block %d: %w", kept.Height, err)
+		}
+		return s, nil // the ledger is there, the block is not: the settlement itself is proven
 	}
 	for _, in := range block.Txs {
 		b := in.Tx.Body

@@ -42,10 +42,16 @@ const wealth = 100 * types.XEN
 
 func newTestLedger(t testing.TB, margin int64, rich ...types.PrivateKey) *testLedger {
 	t.Helper()
+	return newLedgerWith(t, func(p *chain.Params) { p.MarginSeconds = margin }, rich...)
+}
+
+func newLedgerWith(t testing.TB, change func(*chain.Params), rich ...types.PrivateKey) *testLedger {
+	t.Helper()
 	delegate := newKey(t, 200).Address()
 	consensus := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, 32)).Public().(ed25519.PublicKey)
 	params := chain.DevParams()
-	params.MarginSeconds, params.RefundDepth = margin, 3
+	params.RefundDepth = 3
+	change(&params)
 	g := chain.Genesis{Params: params, Time: time.Now().Unix(), Random: types.Hash{7},
 		Accounts:  []chain.GenesisAccount{{Address: delegate, Amount: 10 * types.XEN}},
 		Delegates: []chain.GenesisDelegate{{Address: delegate, ConsensusKey: consensus, Name: "d"}}}
@@ -176,11 +182,11 @@ func (c *testClient) Channel(_ context.Context, id types.Hash) (chain.Channel, c
 func (c *testClient) Value(_ context.Context, key []byte) ([]byte, client.Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := c.kv.Get(key)
+	v, header := c.kv.Get(key), c.blocks[len(c.blocks)-1].Header
 	if v == nil {
-		return nil, client.Header{}, client.ErrNotFound
+		return nil, header, client.ErrNotFound
 	}
-	return bytes.Clone(v), c.blocks[len(c.blocks)-1].Header, nil
+	return bytes.Clone(v), header, nil
 }
 
 func (c *testClient) Prepare(_ context.Context, key types.PrivateKey, body chain.Body) (chain.Tx, error) {

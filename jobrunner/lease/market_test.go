@@ -44,6 +44,8 @@ type bench struct {
 	grace   time.Duration
 	life    time.Duration
 	talk    uint32 // seconds that a negotiation may take; 0: as the machines' default
+	start   uint32 // seconds that a start may stand still; 0: as the machines' default
+	client  func() Ledger
 }
 
 const testBudget = 5 * types.XEN
@@ -55,9 +57,14 @@ func newBench(t testing.TB) *bench { return benchWith(t, 4*time.Second, 10, time
 func benchWith(t testing.TB, grace time.Duration, marginSeconds int64, life time.Duration) *bench {
 	t.Helper()
 	b := &bench{t: t, key: newKey(t, 1), journal: newTestJournal(testBudget), grace: grace, life: life}
-	b.ledger = newTestLedger(t, marginSeconds, b.key)
+	b.on(newTestLedger(t, marginSeconds, b.key))
 	b.host = b.newHost(loopback)
 	return b
+}
+
+// on puts the bench on a ledger.
+func (b *bench) on(l *testLedger) {
+	b.ledger, b.client = l, func() Ledger { return l.client() }
 }
 
 const loopback = "/ip4/127.0.0.1/tcp/0"
@@ -76,8 +83,8 @@ func (b *bench) newHost(listen string) host.Host {
 func (b *bench) open() *Market {
 	b.t.Helper()
 	params := b.ledger.machineParams()
-	params.TimeoutSeconds = map[contract.Phase]uint32{contract.Negotiating: b.talk}
-	m, err := Open(Config{Key: b.key, Host: b.host, Ledger: b.ledger.client(), Journal: b.journal, Params: params,
+	params.TimeoutSeconds, params.StartSeconds = map[contract.Phase]uint32{contract.Negotiating: b.talk}, b.start
+	m, err := Open(Config{Key: b.key, Host: b.host, Ledger: b.client(), Journal: b.journal, Params: params,
 		Interval: time.Second, Grace: b.grace, Gather: 100 * time.Millisecond, Service: 10 * time.Second, Lifetime: b.life,
 		Log: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {

@@ -43,6 +43,7 @@ type seller struct {
 	closeTwice bool   // sends a second, higher CLOSE
 	mute       bool   // does not answer OFFER
 	muted      atomic.Int32
+	stuck      bool // takes the channel; neither a container nor a settlement follows
 
 	mu     sync.Mutex
 	leases []*soldLease
@@ -332,6 +333,9 @@ func (l *soldLease) do(e contract.Effect) contract.Event {
 			l.post(func() { l.step(seen) })
 		})
 	case contract.Provision:
+		if p.stuck {
+			return nil
+		}
 		l.set(true, false)
 		l.post(func() { l.step(contract.Provisioned{At: now()}) })
 	case contract.Freeze:
@@ -345,6 +349,9 @@ func (l *soldLease) do(e contract.Effect) contract.Event {
 		u[pricing.CPUUser] = u[pricing.CPUUser] * p.lie / 100
 		return contract.Metered{At: now(), TimeNS: time.Now().UnixNano(), Usage: u, Rebase: e.Rebase}
 	case contract.SubmitClose:
+		if p.stuck {
+			return nil
+		}
 		p.wg.Go(func() { l.close(e) })
 	}
 	return nil

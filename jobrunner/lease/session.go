@@ -193,7 +193,11 @@ func (s *session) run(start func() bool) {
 			return
 		}
 	}
-	if s.state.Phase == contract.Closed && s.state.Record.FinalAt != 0 {
+	switch r := s.state.Record; {
+	case s.state.Phase != contract.Closed || r.FinalAt == 0:
+	case r.CloseHeight == 0: // the ledger has no place for its receipt any more
+		s.over()
+	default:
 		s.publishReceipt()
 	}
 }
@@ -280,6 +284,9 @@ func (s *session) show() {
 		linked: s.state.Linked, reason: s.state.Reason, lost: s.state.Record.Lost,
 		contract: s.state.Record.Contract, programs: s.state.Record.Programs})
 	s.lease.observe()
+	if s.request != nil && s.state.Phase == contract.Closing {
+		s.request.settling(s)
+	}
 	if s.resumed != nil && s.state.Linked && serves(s.state.Phase) {
 		s.resumed()
 		s.resumed = nil

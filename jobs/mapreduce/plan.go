@@ -23,6 +23,11 @@ const (
 // sortShare of a lease's memory is what sorting may take.
 const sortShare = 4
 
+// RecordShare is how many times the largest record fits into a lease's memory: sorting
+// and merging hold four copies of one beside their own share, and the user's program
+// its own.
+const RecordShare = 8
+
 // Plan is the graph of a job of kind mapreduce whose input was surveyed
 // (spec.MapReduce.Found): the maps, longest first; before them the sample of a
 // range partitioner, where there is more than one reducer; then the reduces.
@@ -87,7 +92,8 @@ func prepare(job spec.Job) (*planner, error) {
 		p.bytes += one.length
 	}
 	p.common = Task{Maps: len(p.splits), Reducers: p.config.Reducers, Config: p.config, Job: job.Name, User: p.section.HDFS.User,
-		Input: p.section.Input, Results: p.section.Output, Memory: int64(job.Resources.Memory / sortShare), SkipBad: p.section.SkipBadRecords}
+		Input: p.section.Input, Results: p.section.Output, Memory: int64(job.Resources.Memory / sortShare),
+		Record: int64(job.Resources.Memory / RecordShare), SkipBad: p.section.SkipBadRecords}
 	if p.config.Name != "" {
 		p.common.Job = p.config.Name
 	}

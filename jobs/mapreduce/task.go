@@ -108,6 +108,9 @@ type Task struct {
 	// Memory is what sorting may take, the index of its records included, in bytes:
 	// a quarter of the lease's memory.
 	Memory int64
+	// Record is how many bytes one record may have: one RecordShare-th of the lease's
+	// memory; 0 = any.
+	Record int64 `json:",omitempty"`
 	// SkipBad is the number of records (reducers: groups) that an attempt with
 	// plan.EnvSkip may leave out; 0 = none.
 	SkipBad int `json:",omitempty"`
@@ -183,8 +186,8 @@ func (t Task) Validate() error {
 		return bad("%d reducers, at most %d", t.Reducers, MaxReducers)
 	case t.Number < 0 || t.Number >= n:
 		return bad("%s number %d of %d", t.Kind, t.Number, n)
-	case t.Memory < 0 || t.SkipBad < 0:
-		return bad("memory %d, skip %d", t.Memory, t.SkipBad)
+	case t.Memory < 0 || t.Record < 0 || t.SkipBad < 0:
+		return bad("memory %d, record %d, skip %d", t.Memory, t.Record, t.SkipBad)
 	case len(t.Stdin) > MaxSources || t.Kind == KindMap && len(t.Stdin) != 1 || t.Kind == KindReduce && len(t.Stdin) != 0:
 		return bad("%s with %d sources", t.Kind, len(t.Stdin))
 	case t.Boundaries && t.Kind != KindMap:

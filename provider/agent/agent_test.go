@@ -402,6 +402,21 @@ func TestRestartAndSettle(t *testing.T) {
 	}
 }
 
+// A start that takes long, and gets on, is waited for.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.rt.slow = make(chan struct{})
+	p := newTestPublisher(t, 2, w.ledger)
+	p.machine.Params.StartSeconds = 4
+	p.announce(1)
+	until(t, "a start of twice as long as silence may last", func() bool { return w.rt.unpacked.Load() >= 5 })
+	close(w.rt.slow)
+	l := p.next(t)
+	l.leave("done")
+	w.checkSettled(l)
+}
+
 // The ledger is away while a lease has to be settled: it is settled later, once.
 func TestLedgerAway(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,9 @@ type Containers interface {
 	Thaw(ctx context.Context, id string) error
 	Remove(ctx context.Context, id string) error
 	List(ctx context.Context) ([]string, error)
+	// Unpacked counts the bytes of images that were read so far: what a Start that
+	// takes long gets on by.
+	Unpacked() uint64
 }
 
 // Inspector looks at containers and images.

@@ -312,13 +312,42 @@ func (l *lease) provision(k protocol.Contract) {
 	l.service = s
 	l.a.serve(l, s)
 	s.begun.Go(func() {
-		if err := s.start(); err != nil {
+		stop := l.tellProgress()
+		err := s.start()
+		stop()
+		if err != nil {
 			l.post(func() { l.step(contract.ProvisionFailed{At: l.at(), Reason: words(err)}) })
 			return
 		}
 		l.post(func() { l.step(contract.Provisioned{At: l.at()}) })
 		l.watch(s)
 	})
+}
+
+// progressPause is how often a start that takes long is looked at.
+const progressPause = 2 * time.Second
+
+// tellProgress tells the publisher, until stop, that a start gets on. Images are
+// unpacked one after another, so what counts is what all starts have read.
+func (l *lease) tellProgress() (stop func()) {
+	over := make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		tick := time.NewTicker(progressPause)
+		defer tick.Stop()
+		for last := l.a.cfg.Runtime.Unpacked(); ; {
+			select {
+			case <-tick.C:
+			case <-over:
+				return
+			}
+			if n := l.a.cfg.Runtime.Unpacked(); n > last {
+				last = n
+				l.post(func() { l.step(contract.Progressed{At: l.at(), Done: n}) })
+			}
+		}
+	})
+	return func() { close(over); work.Wait() }
 }
 
 func (l *lease) watch(s *service) {

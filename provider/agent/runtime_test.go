@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type testRuntime struct {
 	worker  func(net.Conn) // answers a connection to a worker; nil: it comes back as it went
 	hang    chan struct{}  // until it is closed, Remove does not return; nil: it does
 	hanging int            // calls that do not
+
+	unpacked atomic.Uint64 // grows with every look
+	slow     chan struct{} // until it is closed, Start does not return; nil: it does
 }
 
 type testBox struct {
@@ -83,6 +87,13 @@ func (r *testRuntime) list() []string {
 }
 
 func (r *testRuntime) Start(ctx context.Context, s runtime.Spec) error {
+	if r.slow != nil {
+		select {
+		case <-r.slow:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failing != nil {
@@ -151,6 +162,9 @@ func (r *testRuntime) Remove(_ context.Context, id string) error {
 	}
 	return nil
 }
+
+// Unpacked grows with every look.
+func (r *testRuntime) Unpacked() uint64 { return r.unpacked.Add(1) }
 
 func (r *testRuntime) List(context.Context) ([]string, error) { return r.list(), nil }
 

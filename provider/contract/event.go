@@ -49,13 +49,14 @@ type (
 		Header int64
 	}
 	// Settled says that the channel is gone from the ledger and how: by a CLOSE
-	// with Claim, or by a REFUND.
+	// with Claim, or by a REFUND. Reason is why that is not known for certain, else "".
 	Settled struct {
 		At
 		Tx     types.Hash
 		Height int64
 		Claim  types.Amount
 		Refund bool
+		Reason string
 	}
 	// SettleFailed says that a CLOSE or REFUND could not be sent or was not
 	// accepted; it is tried again later.
@@ -86,6 +87,12 @@ type (
 	}
 	// Provisioned answers Provision: the container runs and its worker answers.
 	Provisioned struct{ At }
+	// Progressed says that the start of the container gets on: Done, in bytes of its
+	// image, has grown. The driver tells it every few seconds.
+	Progressed struct {
+		At
+		Done uint64
+	}
 	// ProvisionFailed answers Provision: there is no container.
 	ProvisionFailed struct {
 		At

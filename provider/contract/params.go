@@ -17,6 +17,9 @@ type Params struct {
 	// TimeoutSeconds bounds each phase that waits for somebody; 0 takes the
 	// default. Active and Suspended are bounded by interval and grace instead.
 	TimeoutSeconds map[Phase]uint32
+	// StartSeconds is how long a publisher waits for a container whose start does not
+	// get on; 0 = 30. The phase's timeout bounds the start as a whole.
+	StartSeconds uint32
 	// RetrySeconds is the wait before an unanswered ledger action is begun again.
 	RetrySeconds uint32
 }
@@ -44,6 +47,18 @@ func (p Params) timeout(ph Phase) int64 {
 		return int64(s) * second
 	}
 	return int64(defaultTimeout[ph]) * second
+}
+
+// defaultStart is in seconds: nothing but an image takes long, and of that its
+// provider tells.
+const defaultStart = 30
+
+// start is StartSeconds in nanoseconds.
+func (p Params) start() int64 {
+	if p.StartSeconds == 0 {
+		return defaultStart * second
+	}
+	return int64(p.StartSeconds) * second
 }
 
 func (p Params) retry() int64 { return int64(max(p.RetrySeconds, 1)) * second }

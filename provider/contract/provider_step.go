@@ -40,6 +40,10 @@ func (r *providerRun) event(e Event) error {
 			return nil // the lease ended meanwhile; Destroy was an effect then
 		}
 		r.activate()
+	case Progressed:
+		if r.s.Phase == Provisioning {
+			r.send(&protocol.Starting{Done: e.Done})
+		}
 	case ProvisionFailed:
 		if r.s.Phase == Provisioning {
 			r.end("no container: " + e.Reason)

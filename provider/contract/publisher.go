@@ -36,12 +36,14 @@ type PublisherState struct {
 	pending   *protocol.UsageReport // a USAGE that waits for a reading
 	pendingAt int64                 // since when
 	phaseAt   int64
-	topUpAt   int64 // when a TOP-UP may be asked for again
-	toppingUp bool  // PrepareTopUp is not yet answered
-	retryAt   int64 // when a ledger action is begun again; 0 = none
-	byeAt     int64 // when BYE was sent; 0 = not
-	leaving   bool  // to be ended as soon as the channel is final
-	forfeit   bool  // the holdback stays with the publisher
+	startedAt int64  // when the container's start got on last; 0 = not since phaseAt
+	startDone uint64 // how far
+	topUpAt   int64  // when a TOP-UP may be asked for again
+	toppingUp bool   // PrepareTopUp is not yet answered
+	retryAt   int64  // when a ledger action is begun again; 0 = none
+	byeAt     int64  // when BYE was sent; 0 = not
+	leaving   bool   // to be ended as soon as the channel is final
+	forfeit   bool   // the holdback stays with the publisher
 }
 
 // NewPublisher is the state of a lease for a peer that has just dialed and proved

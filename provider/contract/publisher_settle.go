@@ -21,6 +21,9 @@ func (m Publisher) timers(s PublisherState) []timer[*publisherRun] {
 		return timers{{s.phaseAt + m.Params.timeout(Confirmed), func(r *publisherRun) error {
 			r.bye("no container in time")
 			return r.err
+		}}, {max(s.phaseAt, s.startedAt) + m.Params.start(), func(r *publisherRun) error {
+			r.bye("no container, and its start does not get on")
+			return r.err
 		}}}
 	case Ready, Active, Suspended:
 		list := timers{
@@ -147,6 +150,9 @@ func (r *publisherRun) settled(e Settled) {
 	}
 	if r.s.Phase != Closing {
 		return
+	}
+	if e.Reason != "" {
+		r.s.Reason, rec.Reason = e.Reason, e.Reason
 	}
 	rec.Claim, rec.CloseTx, rec.CloseHeight, rec.Refunded = e.Claim, e.Tx, e.Height, e.Refund
 	r.s.retryAt, r.s.pending = 0, nil

@@ -29,6 +29,10 @@ func (r *publisherRun) receive(m protocol.Message) error {
 			return r.stray(m)
 		}
 		r.fail("rejected: " + m.Reason)
+	case *protocol.Starting:
+		if r.s.Phase == Confirmed && m.Done > r.s.startDone {
+			r.s.startedAt, r.s.startDone = r.now, m.Done
+		}
 	case *protocol.Ready:
 		r.ready()
 	case *protocol.State:

@@ -31,6 +31,9 @@ type providerSide struct {
 	caps   protocol.Capabilities
 	lie    int64 // percent
 	broken bool  // starts no container
+	hangs  bool  // never answers whether one starts
+	// unpacks is how long it reads an image first, and says so.
+	unpacks int64
 	verified
 }
 
@@ -129,7 +132,13 @@ func (b *providerSide) carryOut(e Effect, answers *[]Event) bool {
 		})
 	case Provision:
 		s.logf("B", "starts the container")
-		s.in(second/2, func() {
+		if b.hangs {
+			return true
+		}
+		for after := 10 * second; after < b.unpacks; after += 10 * second {
+			s.in(after, func() { b.step(Progressed{s.at(), uint64(after)}) })
+		}
+		s.in(second/2+b.unpacks, func() {
 			if b.up && b.broken {
 				b.step(ProvisionFailed{s.at(), "no such image"})
 				return

@@ -132,6 +132,12 @@ func act(t *testing.T, s *sim, d *datadriven.TestData) {
 		s.unlink("no route")
 	case "containers do not start":
 		s.b.broken = true
+	case "containers hang":
+		s.b.hangs = true
+	case "images take a minute":
+		s.b.unpacks = 60 * second
+	case "images take long":
+		s.b.unpacks = 600 * second
 	case "worker is silent":
 		s.a.blind = true
 	case "worker answers":

@@ -26,6 +26,7 @@ type attempt struct {
 	env    []string // of the user's programs
 	skip   bool     // bad records may be left out
 	facts  *facts
+	large  *large
 }
 
 // mergeFiles is how many segments are open at once.
@@ -33,7 +34,7 @@ const mergeFiles = 256
 
 func newAttempt(task mapreduce.Task, o Options) (*attempt, error) {
 	o.Log = &sharedLog{to: o.Log}
-	a := &attempt{Options: o, task: task, facts: newFacts()}
+	a := &attempt{Options: o, task: task, facts: newFacts(), large: newLarge(task.Record, o.Log)}
 	if o.Say != nil {
 		a.facts.teller = &teller{to: o.Say, every: sayEvery}
 	}
@@ -105,7 +106,7 @@ func (a *attempt) pipe(what string, cmd streaming.Command, feed func(io.Writer) 
 func (a *attempt) program(cmd streaming.Command) process.Program {
 	return process.Program{
 		Args: cmd.Args, Dir: a.path(mapreduce.WorkDir), Env: a.env, Timeout: a.config.Timeout, AnyExit: !a.config.ExitIsFailure,
-		Prefix: a.config.ReporterPrefix, Report: a.facts.report, Log: a.Log,
+		Prefix: a.config.ReporterPrefix, Report: a.facts.report, Log: a.Log, Longest: a.large.limit(),
 	}
 }
 
@@ -114,7 +115,7 @@ func (a *attempt) run(what string, p process.Program, feed func(io.Writer) error
 	usage, err := p.Run(feed, line)
 	a.facts.took(mapreduce.PartUser, usage)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", what, clip(strings.Join(p.Args, " ")), err)
+		return fmt.Errorf("%s %s: %w", what, clip(strings.Join(p.Args, " ")), a.large.explain(a.large.line(err)))
 	}
 	return nil
 }

@@ -22,6 +22,10 @@ type split struct {
 	raw   *counting
 	first int64 // position of the first record in its file
 	bom   bool  // there was a BOM before it
+
+	file   string // its name
+	packed bool   // positions are those of the unpacked text
+	large  *large
 }
 
 // counting counts what is read.
@@ -39,13 +43,13 @@ func (c *counting) Read(p []byte) (int, error) {
 
 // openSplit reads what comes before the records, and decompresses them.
 func (a *attempt) openSplit() (*split, error) {
-	s := &split{raw: &counting{Reader: a.Stdin}}
+	s := &split{raw: &counting{Reader: a.Stdin}, large: a.large}
 	s.bytes = s.raw
 	if len(a.task.Stdin) == 0 {
 		return s, nil
 	}
 	in := a.task.Stdin[0]
-	s.first = in.Start
+	s.first, s.file, s.packed = in.Start, in.File, in.Codec != ""
 	if in.Lead {
 		var lead [8]byte
 		if n, err := io.ReadFull(s.raw, lead[:]); err != nil && n > 0 {
@@ -103,17 +107,21 @@ func (l lenient) Read(p []byte) (int, error) {
 
 // records calls each for every record, without its end.
 func (s *split) records(in streaming.Input, each func(offset int64, line []byte) error) error {
-	r := record.NewReader(s.bytes, in.Delimiter, 0)
+	r := record.NewReader(s.bytes, in.Delimiter, s.large.limit())
 	for {
 		line, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		offset := s.first + r.Offset()
+		if s.bom && r.Offset() > 0 { // as Hadoop counts
+			offset += int64(len(bom))
+		}
+		if errors.Is(err, record.ErrTooLong) {
+			return s.large.tooLarge(s.recordAt(offset))
+		}
 		if err == nil {
-			offset := s.first + r.Offset()
-			if s.bom && r.Offset() > 0 { // as Hadoop counts
-				offset += int64(len(bom))
-			}
+			s.large.see(int64(len(line)), func() string { return s.recordAt(offset) })
 			err = each(offset, line)
 		}
 		if err != nil {
@@ -150,10 +158,12 @@ func (s *split) feed(in streaming.Input, w io.Writer) (records int64, err error)
 // copyLines writes the lines as they are, each with LF.
 func (s *split) copyLines(w io.Writer) (records int64, err error) {
 	var l lines
+	long := stretch{s: s}
 	buffer := make([]byte, bufferSize)
 	for {
 		n, readErr := s.bytes.Read(buffer)
 		if n > 0 {
+			long.see(buffer[:n])
 			if _, err := w.Write(l.normal(buffer[:n])); err != nil {
 				return l.count, err
 			}

@@ -28,8 +28,6 @@ type job struct {
 	dirs   []string
 }
 
-const megabyte = 1 << 20
-
 // config resolves the job's options.
 func (j *job) config(t testing.TB) streaming.Config {
 	t.Helper()

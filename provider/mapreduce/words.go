@@ -48,6 +48,9 @@ func (w *words) lines(s *split) (int64, error) {
 	held := 0 // of the start of a word, perhaps
 	for {
 		if held == len(buffer) {
+			if s.large.most > 0 && int64(held) > s.large.most {
+				return l.count, s.large.tooLarge("a word of " + s.file)
+			}
 			buffer = append(buffer, make([]byte, len(buffer))...)
 		}
 		n, readErr := s.bytes.Read(buffer[held:])

@@ -24,7 +24,7 @@ func summed(t testing.TB, read io.Reader) (counts map[string]string, lines int64
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if lines, err = newWords(collected{c}).lines(&split{bytes: read}); err != nil {
+	if lines, err = newWords(collected{c}).lines(&split{bytes: read, large: newLarge(0, io.Discard)}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "out")
@@ -88,7 +88,7 @@ func FuzzLines(f *testing.F) {
 		}
 		for _, read := range []io.Reader{bytes.NewReader(data), iotest.OneByteReader(bytes.NewReader(data)), iotest.HalfReader(bytes.NewReader(data))} {
 			var out bytes.Buffer
-			n, err := (&split{bytes: read}).copyLines(&out)
+			n, err := (&split{bytes: read, large: newLarge(0, io.Discard)}).copyLines(&out)
 			if err != nil || out.String() != want || n != int64(strings.Count(want, "\n")) {
 				t.Fatalf("%d lines, %q, want %q: %v", n, out.String(), want, err)
 			}

@@ -38,6 +38,7 @@ var kinds = []struct {
 	{16, &StreamHeader{}, 1 << 10},
 	{17, &Pull{}, MaxPull},
 	{18, &Pulled{}, 4 << 10},
+	{19, &Starting{}, 1 << 10},
 
 	{32, &WorkerHello{}, 1 << 10},
 	{33, &Greeting{}, 16 << 20},

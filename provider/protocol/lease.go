@@ -109,6 +109,12 @@ type Opened struct {
 	Height  int64      `cbor:"3,keyasint"`
 }
 
+// Starting says that the start of the container, which takes long, gets on: Done,
+// the bytes of its image that were read so far, has grown (1.7).
+type Starting struct {
+	Done uint64 `cbor:"1,keyasint"`
+}
+
 // Ready says that the container runs and its worker answers.
 type Ready struct {
 	_ struct{} `cbor:",toarray"`

@@ -59,7 +59,7 @@ func valid(t testing.TB) map[uint8]Message {
 		14: &Resume{Contract: hash(1), Usage: &u, Paid: &p}, 15: &Drop{Reason: "lost"}, 16: &StreamHeader{Contract: hash(1)},
 		17: &Pull{From: address(t, 2), Addrs: []string{"/ip4/127.0.0.1/tcp/1"}, Ticket: Ticket{Contract: hash(1), Reader: address(t, 1), Expires: 9},
 			Files: []PullFile{{Task: "t.1", Path: "seg/00000", Size: ChunkSize + 1, Chunks: []types.Hash{hash(1), hash(2)}}}},
-		18: &Pulled{Bytes: 5, Done: true},
+		18: &Pulled{Bytes: 5, Done: true}, 19: &Starting{Done: 1 << 20},
 		32: &WorkerHello{Version: 1, Purpose: PurposeControl}, 33: &Greeting{Version: 1, Tasks: []TaskInfo{{ID: "t.1", Exited: &e}}},
 		34: &Run{ID: "t.1", Command: []string{"sh", "-c", "true"}, Env: map[string]string{"A": "b"}, Inputs: []Mount{{Path: "a/b", Tree: hash(1), Pieces: true}, {Path: "c", Small: []byte("x"), Mode: 0o644},
 			{Path: "d", Task: "t.2", From: "e/f"}},

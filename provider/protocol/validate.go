@@ -262,8 +262,11 @@ func (m *TopUpNotice) Validate() error {
 }
 
 func (m *State) Validate() error { return sentence(m.Reason) }
-func (m *Bye) Validate() error   { return sentence(m.Reason) }
-func (m *Drop) Validate() error  { return sentence(m.Reason) }
+
+// Validate accepts every Starting: it binds nobody.
+func (m *Starting) Validate() error { return nil }
+func (m *Bye) Validate() error      { return sentence(m.Reason) }
+func (m *Drop) Validate() error     { return sentence(m.Reason) }
 
 func (m *Closed) Validate() error {
 	p := &problems{}

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,6 +57,7 @@ type Runc struct {
 	locks    keyed      // one Start, Freeze, Thaw or Remove a container at once
 	images   sync.Mutex // one unpacking at once; guards archives
 	archives map[archiveID]string
+	read     atomic.Uint64 // bytes of archives
 
 	mu       sync.Mutex
 	inits    map[string]*process // first processes that were seen alive

@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -47,7 +48,7 @@ func (r *Runc) unpacked(archive string) (string, error) {
 		return folder, nil
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	if _, err := io.Copy(sum, &counter{f, &r.read}); err != nil {
 		return "", fmt.Errorf("%w: %v", ErrImage, err)
 	}
 	folder := filepath.Join(r.cfg.Dir, "images", hex.EncodeToString(sum.Sum(nil)))
@@ -55,13 +56,28 @@ func (r *Runc) unpacked(archive string) (string, error) {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return "", fmt.Errorf("%w: %v", ErrImage, err)
 		}
-		if err := unpackBeside(f, folder); err != nil {
+		if err := unpackBeside(&counter{f, &r.read}, folder); err != nil {
 			return "", err
 		}
 	}
 	r.archives[identity] = folder
 	return folder, nil
 }
+
+// counter counts what is read.
+type counter struct {
+	from io.Reader
+	n    *atomic.Uint64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n.Add(uint64(n))
+	return n, err
+}
+
+// Unpacked counts the bytes of image archives that were read so far.
+func (r *Runc) Unpacked() uint64 { return r.read.Load() }
 
 // archiveID tells one version of an archive from another without reading it.
 type archiveID struct {

@@ -17,6 +17,7 @@ import (
 // Two NameNodes under one name: calls find the active one, follow it when the
 // other takes over, and do not wait for a frozen one for ever.
 func TestHA(t *testing.T) {
+	t.Parallel()
 	c := hdfstest.Start(t, hdfstest.Options{HA: true, DataNodes: 1})
 	s, folder := open(t, c, func(c *Config) {
 		c.Authority, c.Timeout, c.Patience = hdfstest.Nameservice, 10*time.Second, 4*time.Minute

@@ -10,7 +10,12 @@ import (
 	"github.com/zennet/zennet/jobrunner/files/hdfs/hdfstest"
 )
 
-func TestMain(m *testing.M) { hdfstest.Main(m) }
+func TestMain(m *testing.M) {
+	for _, name := range []string{"HADOOP_CONF_DIR", "HADOOP_HOME"} { // the tests say what is configured
+		os.Unsetenv(name)
+	}
+	hdfstest.Main(m)
+}
 
 // soak says whether faults that take minutes are to be waited for.
 func soak(t *testing.T) {

@@ -23,6 +23,7 @@ func secure(t *testing.T, o hdfstest.Options) (*hdfstest.Cluster, *System, strin
 }
 
 func TestKerberos(t *testing.T) {
+	t.Parallel()
 	c, s, folder := secure(t, hdfstest.Options{})
 	filestest.Run(t, s, folder)
 	if s.web.down() {
@@ -43,7 +44,6 @@ func TestKerberos(t *testing.T) {
 	if _, err := Open(Config{Conf: c.Conf, Principal: "bob", Keytab: c.Keytab(), KRB5: c.KRB5()}); !errors.Is(err, files.ErrConfig) || !strings.Contains(err.Error(), "bob") {
 		t.Errorf("bob: %v", err)
 	}
-	t.Setenv("HADOOP_CONF_DIR", "")
 	plain, err := Open(Config{Authority: c.NameNode(0), User: "hadoop", Patience: time.Hour})
 	filestest.Must(t, err)
 	defer plain.Close()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 
 	"github.com/colinmarc/hdfs/v2"
 
@@ -28,6 +29,7 @@ func describe(p string, info os.FileInfo) files.Info {
 		return out
 	}
 	out.ID = status.GetFileId()
+	out.Access = status.GetOwner() + ":" + status.GetGroup() + ":" + strconv.FormatUint(uint64(status.GetPermission().GetPerm()), 8)
 	out.Encrypted = status.GetFlags()&flagEncrypted != 0 || status.GetFileEncryptionInfo() != nil
 	out.ErasureCoded = status.GetFlags()&flagErasureCoded != 0 || status.GetEcPolicy() != nil
 	out.Other = status.GetSymlink() != nil

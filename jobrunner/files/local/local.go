@@ -62,6 +62,7 @@ func describe(path string, info fs.FileInfo) files.Info {
 	out := files.Info{Path: path, ModTime: info.ModTime().UnixMilli()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		out.ID = st.Ino
+		out.Access = fmt.Sprintf("%d:%d:%o", st.Uid, st.Gid, st.Mode)
 	}
 	switch {
 	case info.IsDir():

@@ -25,6 +25,7 @@ type Program struct {
 	Timeout time.Duration // of silence; 0: none
 	AnyExit bool          // an exit other than 0 is no failure
 	Join    bool          // feed waits for nothing but the program: Run returns after it
+	Longest int           // bytes of a line of its output at most, else record.ErrTooLong; 0: Hadoop's bound
 	Prefix  string        // of the lines on stderr that are for us
 	Report  func(streaming.Said)
 	Log     io.Writer // gets the other lines
@@ -213,7 +214,7 @@ func resize(f *os.File, size int) {
 
 // lines hands out the program's lines.
 func (r *running) lines(line func([]byte) error) error {
-	lines := record.NewReader(&reader{r.stdout, &r.clock}, nil, 0)
+	lines := record.NewReader(&reader{r.stdout, &r.clock}, nil, r.Longest)
 	for {
 		l, err := lines.Next()
 		if errors.Is(err, io.EOF) {

@@ -185,12 +185,7 @@ func (c *Cluster) up() error {
 	if err := c.writeConf(); err != nil {
 		return err
 	}
-	if c.o.Encryption {
-		if _, err := c.Java("org.apache.hadoop.crypto.key.KeyShell", "create", zoneKey, "-size", "128"); err != nil {
-			return err
-		}
-	}
-	if _, err := c.Java(nameNodeMain, append(c.nameNodeArgs(0), "-format", "-nonInteractive")...); err != nil {
+	if err := c.format(); err != nil {
 		return err
 	}
 	for i := range c.datas {
@@ -198,17 +193,13 @@ func (c *Cluster) up() error {
 			return err
 		}
 	}
-	if err := c.startNameNode(0); err != nil {
-		return err
+	for i := range c.names {
+		if err := c.startNameNode(i); err != nil {
+			return err
+		}
 	}
 	if c.o.HA {
-		if err := c.listening(0); err != nil {
-			return err
-		}
-		if _, err := c.Java(nameNodeMain, append(c.nameNodeArgs(1), "-bootstrapStandby", "-nonInteractive")...); err != nil {
-			return err
-		}
-		if err := errors.Join(c.startNameNode(1), c.listening(1)); err != nil {
+		if err := errors.Join(c.listening(0), c.listening(1)); err != nil {
 			return err
 		}
 		if _, err := c.Java(HA, "-transitionToActive", "nn1"); err != nil {
@@ -223,6 +214,37 @@ func (c *Cluster) up() error {
 	}
 	return nil
 }
+
+// format gives the NameNodes their folders, and the cluster its key, as they were made
+// once: the options -format and -bootstrapStandby would do the same.
+func (c *Cluster) format() error {
+	folders := []string{}
+	for _, n := range c.names {
+		folders = append(folders, n.dir)
+	}
+	if c.o.HA {
+		folders = append(folders, c.shared())
+	}
+	for _, dir := range folders {
+		if err := os.CopyFS(dir, os.DirFS(c.made("name"))); err != nil {
+			return err
+		}
+	}
+	if !c.o.Encryption {
+		return nil
+	}
+	key, err := os.ReadFile(c.made("keys.jceks"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.keys(), key, 0o600)
+}
+
+// shared is the folder of edits that the NameNodes of an HA cluster share.
+func (c *Cluster) shared() string { return filepath.Join(c.dir, "shared") }
+
+// keys is the file of the key for encryption zones.
+func (c *Cluster) keys() string { return filepath.Join(c.dir, "keys.jceks") }
 
 const (
 	nameNodeMain = "org.apache.hadoop.hdfs.server.namenode.NameNode"
@@ -290,6 +312,9 @@ func port(address string) string {
 
 // NameNode is the RPC address of NameNode i, counted from 0.
 func (c *Cluster) NameNode(i int) string { return c.names[i].rpc }
+
+// NameNodeWeb is the HTTP address of NameNode i.
+func (c *Cluster) NameNodeWeb(i int) string { return c.names[i].http }
 
 // Ready waits until the active NameNode is out of safe mode and has so many
 // live DataNodes that have said which blocks they have.

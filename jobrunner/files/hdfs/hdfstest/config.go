@@ -48,6 +48,7 @@ func (c *Cluster) writeConf() error {
 		"fs.defaultFS":                         c.authority(),
 		"hadoop.tmp.dir":                       filepath.Join(c.dir, "tmp"),
 		"ipc.client.connect.max.retries":       "3",
+		"ipc.client.connect.retry.interval":    "200", // ms: DataNodes find a restarted NameNode soon
 		"hadoop.http.staticuser.user":          c.User,
 		"hadoop.security.token.service.use_ip": "true",
 	}
@@ -78,7 +79,7 @@ func (c *Cluster) writeConf() error {
 		hdfs["dfs.nameservices"] = Nameservice
 		hdfs["dfs.ha.namenodes."+Nameservice] = strings.Join(ids, ",")
 		hdfs["dfs.client.failover.proxy.provider."+Nameservice] = "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider"
-		hdfs["dfs.namenode.shared.edits.dir"] = "file://" + filepath.Join(c.dir, "shared")
+		hdfs["dfs.namenode.shared.edits.dir"] = "file://" + c.shared()
 		hdfs["dfs.ha.tail-edits.period"] = "1"
 		hdfs["dfs.ha.fencing.methods"] = "shell(/bin/true)"
 	} else {
@@ -90,7 +91,7 @@ func (c *Cluster) writeConf() error {
 		c.kerberosSettings(core, hdfs)
 	}
 	if c.o.Encryption {
-		core["hadoop.security.key.provider.path"] = "jceks://file" + filepath.Join(c.dir, "keys.jceks")
+		core["hadoop.security.key.provider.path"] = "jceks://file" + c.keys()
 	}
 	maps.Copy(core, c.o.Core)
 	maps.Copy(hdfs, c.o.HDFS)
