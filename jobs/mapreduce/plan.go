@@ -23,10 +23,9 @@ const (
 // sortShare of a lease's memory is what sorting may take.
 const sortShare = 4
 
-// RecordShare is how many times the largest record fits into a lease's memory: sorting
-// and merging hold four copies of one beside their own share, and the user's program
-// its own.
-const RecordShare = 8
+// RecordShare-th of a lease's memory is what one record may have: a merge holds up to
+// three copies of it, beside what sorting takes.
+const RecordShare = 4
 
 // Plan is the graph of a job of kind mapreduce whose input was surveyed
 // (spec.MapReduce.Found): the maps, longest first; before them the sample of a

@@ -71,8 +71,12 @@ func (l *large) tooLarge(what string) error {
 
 // remedy says what memory a record of size bytes wants.
 func remedy(size int64) string {
-	return fmt.Sprintf("set resources.memory to %d times the largest record, %s at least", mapreduce.RecordShare, mebibytes(size*mapreduce.RecordShare))
+	return fmt.Sprintf("set resources.memory to %d times the largest record, %s at least", ampleShare, mebibytes(size*ampleShare))
 }
+
+// ampleShare is how many times a record fits into a memory that is enough for a user's
+// program, too, with copies of its own.
+const ampleShare = 2 * mapreduce.RecordShare
 
 func mebibytes(n int64) string {
 	if n < megabyte {
