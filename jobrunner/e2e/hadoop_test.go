@@ -54,8 +54,10 @@ func newHadoopWorld(t *testing.T, providers int) *hadoopWorld {
 	}
 	w.world = newWorld(t, providers)
 	w.write("map.py", "import sys, time\nfor line in sys.stdin:\n    sys.stdout.write(line)\nsys.stderr.write('reporter:counter:test,maps,1\\n')\nsys.stderr.flush()\ntime.sleep(0.5)\n")
-	w.write("late.py", "import os, time\nexec(open('map.py').read())\nif os.environ['mapreduce_task_partition'] == '0':\n    time.sleep(6)\n")
-	w.write("red.py", "import sys\nn = 0\nfor line in sys.stdin:\n    n += 1\n    sys.stdout.write(line)\nsys.stderr.write('reporter:counter:test,lines,%d\\n' % n)\n")
+	// Its values, which the reducer drops, make its output other bytes than providers have
+	// seen before, and may have kept.
+	w.write("late.py", "import os, sys, time\nfor line in sys.stdin:\n    sys.stdout.write(line[:-1] + '\\tlate\\n')\nsys.stderr.write('reporter:counter:test,maps,1\\n')\nsys.stderr.flush()\nif os.environ['mapreduce_task_partition'] == '0':\n    time.sleep(6)\n")
+	w.write("red.py", "import sys\nn = 0\nfor line in sys.stdin:\n    n += 1\n    print(line.partition('\\t')[0])\nsys.stderr.write('reporter:counter:test,lines,%d\\n' % n)\n")
 	return w
 }
 
@@ -83,9 +85,12 @@ func (w *hadoopWorld) file(name string) string {
 	if name == "flipped" {
 		input = name
 	}
-	mapper := "map.py"
-	if name == "corrupted" { // the others' output waits for the last one's
+	mapper, speculative := "map.py", "true"
+	switch name {
+	case "corrupted": // the others' output waits for the last one's
 		mapper = "late.py"
+	case "frozen-worker": // nobody else takes what it has
+		mapper, speculative = "late.py", "false"
 	}
 	return w.write(name+".yaml", `version: 1
 kind: mapreduce
@@ -95,7 +100,7 @@ providers: {min: 2}
 budget: 1 XEN
 input: hdfs:///in/`+input+`
 output: hdfs:///out/`+name+`
-mapreduce: {mapper: python3 `+mapper+`, reducer: python3 red.py, files: [map.py, late.py, red.py], reducers: 2, split: 3M}
+mapreduce: {mapper: python3 `+mapper+`, reducer: python3 red.py, files: [map.py, late.py, red.py], reducers: 2, split: 3M, speculative: `+speculative+`}
 outputs: `+name+`
 `)
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -113,12 +114,14 @@ func TestMapReduceOnHDFS(t *testing.T) {
 		}},
 		{"frozen-worker", true, func(t *testing.T, name, id string) {
 			running(id)
-			pids := w.workers(w.homes...)
-			if len(pids) == 0 {
-				t.Fatal("no worker runs")
+			for _, pid := range w.workers(w.homes[0]) {
+				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if err := syscall.Kill(pids[0], syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
+			w.eventually("its work is elsewhere", func() bool { return len(w.status(id).Failures) > 0 || w.status(id).Ended() })
+			if f := w.status(id).Failures; len(f) == 0 || !strings.Contains(f[0].Message, "does not answer") {
+				t.Errorf("failures %+v", f)
 			}
 		}},
 	} {
