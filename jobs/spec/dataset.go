@@ -46,8 +46,12 @@ func dataURLProblem(s string) string {
 }
 
 // remoteProblem says what is wrong with the URL of a file or folder that is placed
-// under its own name, or "".
+// under its own name, or "". Of this machine's files only those in the job file's
+// folder go to strangers.
 func remoteProblem(s string) string {
+	if scheme, _, _ := strings.Cut(s, ":"); scheme != "hdfs" {
+		return clip(s) + ": " + clip(scheme) + ": is not for files that tasks get; want hdfs:, or a path relative to the job file's folder"
+	}
 	problem := dataURLProblem(s)
 	if problem == "" && (strings.ContainsAny(s, "\x00\r\n") || strings.HasSuffix(s, "/") || strings.Trim(path.Base(s), ".") == "" || strings.HasSuffix(path.Base(s), ":")) {
 		problem = clip(s) + " does not end in a file's or folder's name"

@@ -105,7 +105,7 @@ type Container struct {
 	Array  []int64
 	Matrix []Axis
 	// Inputs are files and folders relative to the job file's folder, cleaned, or
-	// URLs (hdfs:, file:), with {index}, {number} and {NAME of an axis} still to be filled in.
+	// hdfs: URLs, with {index}, {number} and {NAME of an axis} still to be filled in.
 	Inputs  []string
 	Env     map[string]string
 	Collect []string // patterns as Inputs are; each must match

@@ -10,7 +10,7 @@ type MapReduce struct {
 	Mapper         string    // "" = not given, by default builtin:identity
 	Combiner       string    // "" = none
 	Reducer        string    // likewise; NONE = no reducers
-	Files          []string  // put into the tasks' working folder: "path" or "path#link"
+	Files          []string  // put into the tasks' working folder: "path" or "path#link", a path or an hdfs: URL
 	Archives       []string  // unpacked there: "path" or "path#folder"
 	Reducers       int       // 0 = map output is the output; NotGiven: by default 1
 	Maps           int       // how many maps are wished for; 0 = not given, by default 2

@@ -76,8 +76,8 @@ func (j Job) HDFS() HDFS {
 	return HDFS{}
 }
 
-// IsURL says that a file is named by its URL. Names of the job file's folder may hold
-// a colon, so the schemes that are spoken count alone.
+// IsURL says that a file is named by its URL. Names in the job file's folder may hold a
+// colon, so the schemes that are spoken count alone.
 func IsURL(name string) bool {
 	return strings.HasPrefix(name, "hdfs:") || strings.HasPrefix(name, "file:")
 }
