@@ -21,8 +21,11 @@ import (
 	"github.com/zennet/zennet/pricing"
 )
 
-// patience bounds every wait of these tests.
-const patience = 3 * time.Minute
+// patience bounds every wait of these tests, life what runs beside one of them.
+const (
+	patience = 3 * time.Minute
+	life     = 30 * time.Minute
+)
 
 var bin string // folder of the built programs
 
@@ -113,7 +116,11 @@ func (s *site) read(name string) string {
 }
 
 func (s *site) command(program string, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return s.bounded(patience, program, args...)
+}
+
+func (s *site) bounded(most time.Duration, program string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	s.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, program), args...)
 	cmd.Dir = s.dir
@@ -206,7 +213,7 @@ type process struct {
 // start begins a program and collects what it prints, both streams.
 func (s *site) start(program string, args ...string) *process {
 	s.t.Helper()
-	p := &process{t: s.t, cmd: s.command(program, args...), done: make(chan struct{}), more: make(chan struct{})}
+	p := &process{t: s.t, cmd: s.bounded(life, program, args...), done: make(chan struct{}), more: make(chan struct{})}
 	r, w := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	if err := p.cmd.Start(); err != nil {
