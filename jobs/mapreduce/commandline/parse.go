@@ -220,6 +220,7 @@ func (p *parser) finish() (Job, error) {
 		p.combiner = ""
 	}
 	p.mapper, p.combiner, p.reducer = p.unqualified(p.mapper), p.unqualified(p.combiner), p.unqualified(p.reducer)
+	p.overrule()
 	conf := last(slices.Concat(p.file, p.conf, p.late))
 	p.fs = p.defaultFS()
 	env := last(p.env)
@@ -232,6 +233,22 @@ func (p *parser) finish() (Job, error) {
 		p.warnings = append(p.warnings, w.String())
 	}
 	return p.write(conf, env)
+}
+
+// formats are properties that Hadoop sets anew, and what it makes them of.
+var formats = map[string]string{"mapred.input.format.class": "-inputformat", "mapred.output.format.class": "-outputformat"}
+
+// overrule drops the formats that -D and -conf name.
+func (p *parser) overrule() {
+	for _, list := range []*[]streaming.Setting{&p.file, &p.conf} {
+		*list = slices.DeleteFunc(*list, func(s streaming.Setting) bool {
+			option, overruled := formats[s.Name]
+			if overruled {
+				p.warn("%s=%s is passed over, as in Hadoop: only %s sets it", s.Name, clip(s.Value), option)
+			}
+			return overruled
+		})
+	}
 }
 
 // defaultFS is the last word on fs.defaultFS: -D, else -fs, else -conf, else the
