@@ -30,6 +30,7 @@ type daemonFlags struct {
 	listen, meet             []string
 	cpu                      float64
 	memory, disk, price      string
+	profile                  string
 	interval, grace          time.Duration
 }
 
@@ -79,6 +80,7 @@ the state folder's disk is full or broken (started again, it goes on), 1 otherwi
 	fl.StringVar(&f.price, "price", daemon.DefaultPrice.String(), "asked for a core hour")
 	fl.DurationVar(&f.interval, "interval", lease.DefaultInterval, "between payments (publisher)")
 	fl.DurationVar(&f.grace, "grace", lease.DefaultGrace, "how late a payment or a frame may be (publisher)")
+	fl.StringVar(&f.profile, "profile", "", "serve pprof at this loopback address, such as 127.0.0.1:6060")
 	root.PersistentFlags().StringVar(&f.home, "home", "", "state folder (default: ZENNET_HOME)")
 	root.AddCommand(addressCmd(e, &f))
 	return root
@@ -146,6 +148,11 @@ func runDaemon(ctx context.Context, e env, f daemonFlags) error {
 	defer closeLog()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	profiled, err := serveProfile(e, f.profile)
+	if err != nil {
+		return err
+	}
+	defer profiled()
 	start := startRoles
 	if f.devnet {
 		start = startDevnet

@@ -92,11 +92,14 @@ func statusCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "status ID", Short: "Show how a job stands", Example: "  zennet-job status 3f2a\n  zennet-job status 3f2a --json", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJob(args[0], func(j *journal.Journal, id string) error {
 				s, err := j.Status(id)
 				if err != nil {
 					return err
+				}
+				if !s.Ended() {
+					s = live(cmd.Context(), s)
 				}
 				if asJSON {
 					return json.NewEncoder(e.out).Encode(s)
@@ -107,6 +110,27 @@ func statusCmd(e env) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// liveWait is how long the host of a running job is waited for.
+const liveWait = 2 * time.Second
+
+// live is how a job stands as its host has it, which knows more than the journal: what
+// its tasks say. Where no host answers, it is what the journal says.
+func live(ctx context.Context, s journal.Status) journal.Status {
+	c, err := dialHome()
+	if err != nil {
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, liveWait)
+	defer cancel()
+	_ = c.Watch(ctx, s.ID, func(next journal.Status) {
+		if ctx.Err() == nil {
+			s = next
+		}
+		cancel()
+	})
+	return s
 }
 
 func printStatus(out io.Writer, s journal.Status) error {
@@ -129,8 +153,25 @@ func printStatus(out io.Writer, s journal.Status) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
+		printMessages(out, s)
 	}
 	return printFailures(out, s.Failures)
+}
+
+// printMessages prints what running tasks say of themselves.
+func printMessages(out io.Writer, s journal.Status) {
+	any := false
+	for _, slot := range s.Slots {
+		for _, task := range slot.Tasks {
+			if text := slot.Messages[task]; text != "" {
+				if !any {
+					fmt.Fprintln(out)
+				}
+				any = true
+				fmt.Fprintf(out, "%s: %s\n", task, text)
+			}
+		}
+	}
 }
 
 func printFailures(out io.Writer, failures []journal.Failure) error {

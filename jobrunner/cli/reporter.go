@@ -126,7 +126,7 @@ func (r *reporter) progress(s journal.Status) {
 }
 
 func same(a, b journal.Status) bool {
-	return a.Tasks == b.Tasks && a.SpentNXEN == b.SpentNXEN && len(a.Slots) == len(b.Slots)
+	return a.Tasks == b.Tasks && a.SpentNXEN == b.SpentNXEN && len(a.Slots) == len(b.Slots) && said(a) == said(b)
 }
 
 func (r *reporter) draw(s journal.Status) {
@@ -164,7 +164,22 @@ func describe(s journal.Status) string {
 	if s.ETASeconds != nil && s.State == journal.JobRunning {
 		fmt.Fprintf(&b, ", %s left", seconds(*s.ETASeconds))
 	}
+	if text := said(s); text != "" && s.State == journal.JobRunning {
+		fmt.Fprintf(&b, "; %s", text)
+	}
 	return b.String()
+}
+
+// said is what a running task says of itself, the first one that says something.
+func said(s journal.Status) string {
+	for _, slot := range s.Slots {
+		for _, task := range slot.Tasks {
+			if text := slot.Messages[task]; text != "" {
+				return task + ": " + oneLine(text, 60)
+			}
+		}
+	}
+	return ""
 }
 
 func providers(s journal.Status) int {

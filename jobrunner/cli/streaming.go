@@ -38,9 +38,11 @@ come first; what follows is Hadoop's:
   -D NAME=VALUE  -jobconf NAME=VALUE  -conf FILE.xml  -cmdenv NAME=VALUE  -lazyOutput
   -fs URI  -background
 
-Paths are relative to where you are. A path of -input or -output without a scheme lies
-where fs.defaultFS says (-D, -fs, -conf, or core-site.xml in HADOOP_CONF_DIR): in HDFS,
-relative ones in /user/NAME; without any it is a path of this machine.
+Paths are relative to where you are. A path of -input, -output, -cacheFile or
+-cacheArchive without a scheme lies where fs.defaultFS says (-D, -fs, -conf, or
+core-site.xml in HADOOP_CONF_DIR): in HDFS, relative ones in /user/NAME; without any it
+is a path of this machine. -file, -files and -archives name files of this machine, or
+hdfs: URLs.
 
 Java classes run as the built-in operation that equals them, or are refused by name, as
 are -libjars, -inputreader, -io and SequenceFiles. Properties (-D) without a meaning here

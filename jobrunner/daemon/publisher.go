@@ -176,12 +176,12 @@ func (p *Publisher) Close(ctx context.Context) error {
 const surveyPatience = 6 * time.Second
 
 // openData is the engine's way to the data of jobs.
-func openData(job spec.Job, dir, id string) (engine.Source, engine.Output, error) {
+func openData(job spec.Job, dir string) (engine.Source, func(id string) engine.Output, error) {
 	d, err := data.Open(job, dir, data.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	return d, d.Output(id), nil
+	return d, func(id string) engine.Output { return d.Output(id) }, nil
 }
 
 // Submit is api.Service.

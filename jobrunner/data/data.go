@@ -42,10 +42,10 @@ type system struct {
 	open files.System
 }
 
-// Open makes a way to the data of a job of kind mapreduce whose file is in dir.
-// Nothing is reached yet.
+// Open makes a way to the data of a job of kind mapreduce or container whose file is in
+// dir. Nothing is reached yet.
 func Open(job spec.Job, dir string, o Options) (*Data, error) {
-	if job.MapReduce == nil {
+	if job.MapReduce == nil && job.Container == nil {
 		return nil, fmt.Errorf("%w: a job of kind %s has no data files", ErrPlace, job.Kind)
 	}
 	d := &Data{job: job, dir: dir, options: o, systems: map[string]*system{}}
@@ -55,12 +55,12 @@ func Open(job spec.Job, dir string, o Options) (*Data, error) {
 	return d, nil
 }
 
-// Prepare looks for the input of a job of kind mapreduce and for what is in its
-// output's way, before it is planned: the job with its files found, and the number
-// of the folder that is there already, if one is. Other jobs are left as they are.
-// Errors name the job file's line; nothing was spent.
+// Prepare looks for what a job names in file systems before it is planned: URLs that
+// its tasks start from and, of kind mapreduce, its input and what is in its output's
+// way. It gives the job with its files found, and the number of the folder that is
+// there already, if one is. Errors name the job file's line; nothing was spent.
 func Prepare(ctx context.Context, job spec.Job, dir string, o Options) (out spec.Job, existing uint64, exists bool, err error) {
-	if job.MapReduce == nil {
+	if job.MapReduce == nil && len(job.Sources()) == 0 {
 		return job, 0, false, nil
 	}
 	d, err := Open(job, dir, o)
@@ -68,6 +68,9 @@ func Prepare(ctx context.Context, job spec.Job, dir string, o Options) (out spec
 		return job, 0, false, err
 	}
 	defer d.Close()
+	if job.Remote, err = d.Remotes(ctx); err != nil || job.MapReduce == nil {
+		return job, 0, false, err
+	}
 	section := *job.MapReduce
 	job.MapReduce = &section
 	if section.Found, err = d.Survey(ctx); err != nil {
@@ -136,7 +139,7 @@ func (d *Data) connect(_ context.Context, scheme, authority string) (files.Syste
 	if scheme != "hdfs" {
 		return nil, fmt.Errorf("%w: %s: is not spoken here", ErrPlace, scheme)
 	}
-	h := d.job.MapReduce.HDFS
+	h := d.job.HDFS()
 	return hdfs.Open(hdfs.Config{Authority: authority, Conf: d.beside(h.Conf), User: h.User, Principal: h.Principal, Keytab: d.beside(h.Keytab),
 		Patience: d.options.Patience, Timeout: d.options.Patience * 2 / 3})
 }

@@ -8,6 +8,8 @@
 //
 //   - a survey makes no call a file, takes at most MaxFiles files, and names the
 //     job file's line in whatever it refuses;
+//   - what tasks start from and a URL names is looked for, and opened, before the job
+//     is planned;
 //   - a part is streamed only from the very file that was planned (its number,
 //     size and time), as whole records after Hadoop's rule of splits;
 //   - an output appears by one rename, with exactly the files that were delivered
@@ -20,5 +22,6 @@
 // jobs/mapreduce how files are cut into parts, and to jobrunner/engine when
 // something is delivered and what is remembered of it.
 //
-// Start at data.go, then survey.go (with glob.go and place.go), part.go, output.go.
+// Start at data.go, then survey.go (with glob.go and place.go), remote.go, part.go,
+// output.go.
 package data

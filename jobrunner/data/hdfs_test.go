@@ -136,6 +136,20 @@ func TestHDFSRefuses(t *testing.T) {
 	if _, err := onHDFS(t, c, spec.MapReduce{Output: c.URL("/mine/in/a/out")}, Options{}).Output("j").Begin(ctx); !errors.Is(err, spec.ErrFile) {
 		t.Errorf("output below a file: %v", err)
 	}
+	shipped := func(hdfs spec.HDFS, name string) *Data {
+		return onHDFS(t, c, spec.MapReduce{Files: []string{c.URL(name)}, HDFS: hdfs}, Options{})
+	}
+	if found, err := shipped(spec.HDFS{}, "/mine").Remotes(ctx); err != nil || len(found) != 1 || len(found[0].Files) != 1 || found[0].Files[0].Name != "in/a" {
+		t.Errorf("files of a folder: %+v %v", found, err)
+	}
+	if _, err := c.Java("org.apache.hadoop.fs.FsShell", "-chmod", "600", c.URL("/mine/in/a")); err != nil {
+		t.Fatal(err)
+	}
+	for name, kind := range map[string]error{"/mine/in/a": fs.ErrPermission, "/mine/none": fs.ErrNotExist} {
+		if _, err := shipped(stranger, name).Remotes(ctx); !errors.Is(err, kind) || !errors.Is(err, spec.ErrFile) {
+			t.Errorf("a stranger's file %s: %v", name, err)
+		}
+	}
 	c.StopNameNode(0)
 	defer c.ContinueNameNode(0)
 	d := onHDFS(t, c, spec.MapReduce{Input: []string{c.URL("/mine/in")}, Output: c.URL("/mine/out")}, Options{Patience: time.Second})

@@ -41,7 +41,7 @@ const (
 	Committed       // it is the output
 )
 
-// Output is the folder that the job with this id delivers into.
+// Output is the folder that the job with this id, of kind mapreduce, delivers into.
 func (d *Data) Output(id string) *Output {
 	return &Output{data: d, id: id, text: d.job.MapReduce.Output}
 }

@@ -25,7 +25,8 @@ func TestBenchMapReduce(t *testing.T) {
 	s := newSite(t)
 	t.Setenv("HADOOP_CONF_DIR", c.Conf)
 	t.Setenv("HADOOP_USER_NAME", c.User)
-	s.network()
+	p := s.start("zennetd", "--devnet", "--profile", "127.0.0.1:0")
+	p.await("ready")
 	shell := func(args ...string) {
 		t.Helper()
 		if _, err := c.Java("org.apache.hadoop.fs.FsShell", args...); err != nil {
@@ -49,7 +50,8 @@ for line in sys.stdin:
     n += int(v)
 if last is not None: print(last + '\t' + str(n))
 `)
-	b := mapReduceBench{t, s, c, mib}
+	_, profile, _ := strings.Cut(p.await("go tool pprof"), "go tool pprof ")
+	b := mapReduceBench{t, s, c, mib, profile}
 	t.Run("few", b.few)
 	t.Run("words", b.words)
 	t.Run("tera", b.tera)
@@ -62,6 +64,7 @@ type mapReduceBench struct {
 	s   *site
 	c   *hdfstest.Cluster
 	mib int
+	url string // of the network's CPU profile
 }
 
 // job runs a job here.
@@ -117,25 +120,34 @@ func (b mapReduceBench) few(*testing.T) {
 }
 
 func (b mapReduceBench) words(*testing.T) {
+	done := b.profile()
 	ours := b.job("words", "text", `{mapper: "builtin:wordcount", combiner: "builtin:sum", reducer: "builtin:sum", reducers: 2}`)
+	parts := done()
 	theirs := b.hadoop(b.c.Example, "wordcount", "-D", "mapreduce.job.reduces=2", b.c.URL("/in/text"), b.c.URL("/out/hadoop-words"))
 	b.say("word count, built in", ours, "Java on YARN", theirs, "10")
 	b.s.phases("words")
+	fmt.Print(parts)
 }
 
 func (b mapReduceBench) tera(*testing.T) {
+	done := b.profile()
 	ours := b.job("tera", "rows", `{mapper: "builtin:identity", reducer: "builtin:identity", reducers: 2, partitioner: range, conf: {mapreduce.job.inputformat.class: org.apache.hadoop.mapred.KeyValueTextInputFormat}}`)
+	parts := done()
 	b.hadoop(b.c.Example, "teragen", strconv.Itoa(b.mib<<20/100), b.c.URL("/in/tera"))
 	theirs := b.hadoop(b.c.Example, "terasort", "-D", "mapreduce.job.reduces=2", b.c.URL("/in/tera"), b.c.URL("/out/hadoop-tera"))
 	b.say("TeraSort", ours, "Java on YARN", theirs, "5, at 1 GiB 4")
 	b.s.phases("tera")
+	fmt.Print(parts)
 }
 
 func (b mapReduceBench) python(_ *testing.T, text string) {
+	done := b.profile()
 	ours := b.job("python", "text", `{mapper: python3 map.py, reducer: python3 sum.py, files: [map.py, sum.py], reducers: 2}`)
+	parts := done()
 	pipes := b.s.pipes(text, "python3 map.py | LC_ALL=C sort -S 256M | python3 sum.py")
 	b.say("word count, Python", ours, "plain pipes", pipes, "at least 0.87")
 	b.s.phases("python")
+	fmt.Print(parts)
 	ours = b.job("combined", "text", `{mapper: python3 map.py, combiner: python3 sum.py, reducer: python3 sum.py, files: [map.py, sum.py], reducers: 2}`)
 	pipes = b.s.pipes(text, "python3 map.py | LC_ALL=C sort -S 256M | python3 sum.py | LC_ALL=C sort -S 256M | python3 sum.py")
 	b.say("the same with a combiner", ours, "plain pipes", pipes, "at least 0.87")

@@ -9,10 +9,10 @@ import (
 	"github.com/zennet/zennet/jobs/spec"
 )
 
-// OpenData makes a job's data files and its output folder reachable; dir is the
-// job file's folder, id the job's. It touches no file and no network: its
-// errors are the job's own faults. The output is nil where the job has none.
-type OpenData func(job spec.Job, dir, id string) (Source, Output, error)
+// OpenData makes a job's data files and the output folder of the job with an id
+// reachable; dir is the job file's folder. It touches no file and no network: its
+// errors are the job's own faults. It is nil for jobs without an output.
+type OpenData func(job spec.Job, dir string) (Source, func(id string) Output, error)
 
 // Source is what a job reads. It is used by many goroutines.
 type Source interface {

@@ -41,6 +41,7 @@ type deliverer struct {
 	queue   []int            // done tasks to be delivered
 	given   map[int]bool     // tasks that are delivered
 	files   map[string]int64 // sizes of the files that are delivered, by name
+	names   *names           // who may deliver what
 	over    bool             // no task is added any more
 	err     error            // why the output cannot be made
 }
@@ -78,7 +79,7 @@ func lasts(err error) bool {
 // newDeliverer makes the deliverer of a run as the journal has it. Done tasks that
 // are not delivered yet are its first work.
 func newDeliverer(r *run) (*deliverer, error) {
-	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}}
+	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}, names: newNames(r.graph)}
 	d.more = sync.NewCond(&d.mu)
 	d.ctx, d.cancel = context.WithCancel(r.ctx)
 	switch row, err := r.e.journal.Output(r.id); {
@@ -94,6 +95,12 @@ func newDeliverer(r *run) (*deliverer, error) {
 	for _, f := range done {
 		d.given[f.Task] = true
 		d.files[f.Name] = f.Size
+		if d.names.known(f.Name) {
+			continue
+		}
+		if err := d.names.take(f.Task, f.Name); err != nil {
+			return nil, err
+		}
 	}
 	for i := range r.tasks {
 		if r.tasks[i].state == journal.TaskDone {
@@ -206,6 +213,15 @@ func (d *deliverer) task(task int) error {
 	if err != nil {
 		return lasting{fmt.Errorf("task %s: %w", d.run.graph.Tasks[task].Name, err)}
 	}
+	if len(items) == 0 {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.given[task] = true
+		return nil
+	}
+	if err := d.take(task, items); err != nil {
+		return lasting{err}
+	}
 	rows := make([]journal.Delivery, len(items))
 	for i, one := range items {
 		open := func() (io.ReadCloser, error) {
@@ -234,6 +250,21 @@ func (d *deliverer) task(task int) error {
 	return nil
 }
 
+// take makes the names that a task gave to files its own.
+func (d *deliverer) take(task int, items []item) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range items {
+		if !one.side {
+			continue
+		}
+		if err := d.names.take(task, one.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stop ends the deliveries: after what is queued, or at once where the run stops.
 func (d *deliverer) stop() {
 	d.mu.Lock()
@@ -247,6 +278,7 @@ func (d *deliverer) stop() {
 type item struct {
 	name string
 	file protocol.File
+	side bool // the task has named it, not the graph
 }
 
 // collected lists the files that a task delivers.
@@ -273,7 +305,7 @@ func (r *run) collected(task int) ([]item, error) {
 			case !fs.ValidPath(name) || name == ".":
 				return nil, fmt.Errorf("%q is no file name", name)
 			default:
-				out = append(out, item{name, f})
+				out = append(out, item{name, f, one.Name == "."})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -38,6 +39,7 @@ type Engine struct {
 	now     func() time.Time
 	planner func(spec.Job, fs.FS) (plan.Graph, error)
 
+	planned    atomic.Uint64 // jobs that were planned, for the names of their pins
 	feeds      chan struct{} // a token a feed under way
 	rooms      chan struct{} // a token a feed that may hold chunks (split.go)
 	ctx        context.Context

@@ -97,7 +97,7 @@ func newReading(t testing.TB, tasks, size int) *reading {
 		rand.NewChaCha8([32]byte{byte(i)}).Read(file)
 		r.library.files[fmt.Sprint("f", i)] = file
 	}
-	r.data = func(spec.Job, string, string) (Source, Output, error) { return r.library, nil, nil }
+	r.data = func(spec.Job, string) (Source, func(string) Output, error) { return r.library, nil, nil }
 	r.planner = func(job spec.Job, _ fs.FS) (plan.Graph, error) {
 		var g plan.Graph
 		for i := range r.tasks {
@@ -301,7 +301,7 @@ func TestFedChanged(t *testing.T) {
 		}
 		part := plan.Part{File: "in", ID: info.Sys().(*syscall.Stat_t).Ino, Size: info.Size(), ModTime: info.ModTime().UnixMilli(), Length: info.Size()}
 		change := func() { l.write("in", strings.Repeat("LINE\n", 800_000)+"more") }
-		l.data = func(job spec.Job, dir, id string) (Source, Output, error) {
+		l.data = func(job spec.Job, dir string) (Source, func(string) Output, error) {
 			job.MapReduce = &spec.MapReduce{}
 			d, err := data.Open(job, dir, data.Options{})
 			return changing{d, at, change}, nil, err

@@ -20,7 +20,9 @@ import (
 // inputs are the publisher's files that a job's tasks start from. Each file or
 // folder is hashed once; its bytes are read again, and checked, when they are sent.
 type inputs struct {
-	root *os.Root
+	root  *os.Root
+	store *blob.Store
+	owner string // of the pins of what was fetched into the store
 
 	mu    sync.Mutex
 	trees map[string]*inputTree
@@ -33,6 +35,13 @@ type inputTree struct {
 	manifest protocol.Manifest
 	encoded  []byte
 	hash     types.Hash // of encoded
+	stored   bool       // its chunks lie in the store, not in the job's folder
+}
+
+// close lets go of what was fetched, and of the job's folder.
+func (in *inputs) close() {
+	in.store.Unpin(in.owner)
+	in.root.Close()
 }
 
 // tree hashes a file or folder, relative to the job's folder.
@@ -70,6 +79,9 @@ func (in *inputs) tree(name string) (*inputTree, error) {
 
 // open gives the tree's chunks until close is called.
 func (in *inputs) open(t *inputTree) (get func(types.Hash) ([]byte, error), closeAll func(), err error) {
+	if t.stored {
+		return in.store.Get, func() {}, nil
+	}
 	if !t.folder {
 		s := blob.NewSource(in.root, t.path, t.manifest)
 		return s.Get, func() { s.Close() }, nil

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
+	"github.com/zennet/zennet/jobs/plan"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/protocol"
 	"github.com/zennet/zennet/provider/worker/client"
@@ -47,11 +49,13 @@ func (s *slot) keeps(w *work) bool {
 	return s.run.graph.Tasks[w.at.Task].Keep && w.exit.Class == protocol.ClassOK && w.exit.Bytes >= keepLeast
 }
 
-// facts is the part of a task's outputs that reports read.
+// facts is the part of a task's outputs that the publisher itself needs: what reports
+// read, and what is delivered.
 func (r *run) facts(task int, m protocol.Manifest) protocol.Manifest {
 	var out protocol.Manifest
+	t := &r.graph.Tasks[task]
 	for _, f := range m.Files {
-		if f.Path == r.graph.Tasks[task].Facts {
+		if f.Path == t.Facts || slices.ContainsFunc(t.Deliver, func(d plan.Delivery) bool { return f.Path == d.From || strings.HasPrefix(f.Path, d.From+"/") }) {
 			out.Files = append(out.Files, f)
 		}
 	}

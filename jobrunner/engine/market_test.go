@@ -34,6 +34,9 @@ import (
 const workerVar = "ZENNET_TEST_WORKER"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(sayVar) != "" {
+		sayAndWait()
+	}
 	if dir := os.Getenv(workerVar); dir != "" {
 		os.Unsetenv(workerVar)
 		listener, err := net.FileListener(os.NewFile(3, "listener"))

@@ -263,10 +263,11 @@ func (e *Engine) dropOutput(b journal.Job) error {
 	if err != nil {
 		return nil // nobody knows any more how to reach it
 	}
-	source, out, err := e.data(job, b.Dir, b.ID)
-	if err != nil || out == nil {
+	source, outputs, err := e.data(job, b.Dir)
+	if err != nil || outputs == nil {
 		return nil
 	}
+	out := outputs(b.ID)
 	e.background.Go(func() {
 		defer source.Close()
 		if err := e.discard(e.ctx, b.ID, out, data.Staging{Path: row.Staging, ID: row.Folder}); err != nil {

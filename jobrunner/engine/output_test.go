@@ -36,13 +36,13 @@ func newPress(t testing.TB) *press {
 	t.Cleanup(func() { patience = old })
 	p := &press{lab: newLab(t), calls: map[string]int{}}
 	p.output = filepath.Join(p.dir, "made", "out")
-	p.data = func(job spec.Job, dir, id string) (Source, Output, error) {
+	p.data = func(job spec.Job, dir string) (Source, func(string) Output, error) {
 		job.MapReduce = &spec.MapReduce{Output: "made/out"}
 		d, err := data.Open(job, dir, data.Options{})
 		if err != nil {
 			return nil, nil, err
 		}
-		return d, &hooked{press: p, out: d.Output(id)}, nil
+		return d, func(id string) Output { return &hooked{press: p, out: d.Output(id)} }, nil
 	}
 	p.planner = func(spec.Job, fs.FS) (plan.Graph, error) { return p.graph(), nil }
 	p.close()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type planned struct {
 
 // close lets go of what plan opened.
 func (p *planned) close() {
-	p.inputs.root.Close()
+	p.inputs.close()
 	if p.claim != nil {
 		p.claim.close()
 	}
@@ -43,8 +44,9 @@ func (p *planned) close() {
 	}
 }
 
-// plan plans a job whose file is in dir and hashes its inputs, once.
-func (e *Engine) plan(job spec.Job, dir string) (*planned, error) {
+// plan plans a job whose file is in dir and hashes its inputs, once. Those that other
+// file systems have are fetched.
+func (e *Engine) plan(ctx context.Context, job spec.Job, dir string) (*planned, error) {
 	p := &planned{spec: job, dir: dir, outputs: filepath.FromSlash(job.Outputs)}
 	if !filepath.IsAbs(p.outputs) {
 		p.outputs = filepath.Join(dir, p.outputs)
@@ -53,15 +55,15 @@ func (e *Engine) plan(job spec.Job, dir string) (*planned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: folder of the job: %v", ErrInvalid, err)
 	}
-	p.inputs = &inputs{root: root, trees: map[string]*inputTree{}}
-	if err := p.fill(e, root.FS()); err != nil {
+	p.inputs = &inputs{root: root, store: e.blobs, owner: fmt.Sprintf("inputs %d", e.planned.Add(1)), trees: map[string]*inputTree{}}
+	if err := p.fill(ctx, e, root.FS()); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *planned) fill(e *Engine, files fs.FS) (err error) {
+func (p *planned) fill(ctx context.Context, e *Engine, files fs.FS) (err error) {
 	if p.graph, err = invalid(e.planner(p.spec, files)); err != nil {
 		return err
 	}
@@ -75,6 +77,13 @@ func (p *planned) fill(e *Engine, files fs.FS) (err error) {
 			}
 		}
 	}
+	outputs, err := p.open(e)
+	if err != nil {
+		return err
+	}
+	if err := p.fetch(ctx); err != nil {
+		return err
+	}
 	p.keys, err = invalid(p.graph.Keys(p.spec.Image, func(path string) (types.Hash, error) {
 		t, err := p.inputs.tree(path)
 		if err != nil {
@@ -86,27 +95,29 @@ func (p *planned) fill(e *Engine, files fs.FS) (err error) {
 		return err
 	}
 	p.id = jobID(p.spec, p.graph, p.keys)
-	return p.open(e)
+	switch {
+	case p.graph.Output == "":
+	case outputs == nil:
+		return fmt.Errorf("%w: it has no output folder, and delivers into %s", ErrInvalid, p.graph.Output)
+	default:
+		p.output = outputs(p.id)
+	}
+	return nil
 }
 
 // open makes the job's data reachable, where it has any.
-func (p *planned) open(e *Engine) (err error) {
+func (p *planned) open(e *Engine) (outputs func(id string) Output, err error) {
 	reads := slices.ContainsFunc(p.graph.Tasks, func(t plan.Task) bool { return len(t.Stdin) > 0 })
-	if !reads && p.graph.Output == "" {
-		return nil
+	if !reads && p.graph.Output == "" && len(p.spec.Remote) == 0 {
+		return nil, nil
 	}
 	if e.data == nil {
-		return fmt.Errorf("%w: this publisher reads no data files", ErrInvalid)
+		return nil, fmt.Errorf("%w: this publisher reads no data files", ErrInvalid)
 	}
-	if p.source, p.output, err = e.data(p.spec, p.dir, p.id); err != nil {
-		return refusal{ErrInvalid, err}
+	if p.source, outputs, err = e.data(p.spec, p.dir); err != nil {
+		return nil, refusal{ErrInvalid, err}
 	}
-	if p.graph.Output == "" {
-		p.output = nil
-	} else if p.output == nil {
-		return fmt.Errorf("%w: it has no output folder, and delivers into %s", ErrInvalid, p.graph.Output)
-	}
-	return nil
+	return outputs, nil
 }
 
 // invalid puts what planning refuses under this package's kind; the words, which

@@ -31,7 +31,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 				mine = append(mine, l)
 			}
 		}
-		if err := e.resume(b, mine); err != nil {
+		if err := e.resume(ctx, b, mine); err != nil {
 			return fmt.Errorf("resume job %s: %w", b.ID, err)
 		}
 	}
@@ -86,12 +86,12 @@ func (r *run) missing() {
 
 // resume starts an unfinished job again, with the attempts that its live leases
 // may still hold. One whose inputs were changed or are gone is over.
-func (e *Engine) resume(b journal.Job, leases []journal.Lease) error {
+func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lease) error {
 	job, err := decodeSpec(b)
 	if err != nil {
 		return e.giveUp(b, err)
 	}
-	p, err := e.plan(job, b.Dir)
+	p, err := e.plan(ctx, job, b.Dir)
 	if err == nil && p.id != b.ID {
 		p.close()
 		err = fmt.Errorf("%w: its inputs were changed since it was submitted", ErrInvalid)

@@ -37,6 +37,8 @@ type slot struct {
 	lost   atomic.Pointer[error]         // why the slot went down
 	full   atomic.Bool                   // its provider keeps no more splits
 
+	words map[int]string // what its tasks last said, by task; guarded by run.mu
+
 	transfer sync.Mutex // one at a time
 	staging  sync.Mutex
 	staged   map[types.Hash]struct{} // what the lease is known to have; under staging
@@ -61,7 +63,7 @@ const (
 // addSlot takes a lease into the run. number is that of an awaited slot, or 0.
 func (r *run) addSlot(l Lease, number int) *slot {
 	s := &slot{run: r, lease: l, gone: make(chan struct{}), inbox: make(chan command, inboxSize), back: make(chan *work, inboxSize), guilt: make(chan error, 1),
-		works: map[string]*work{}, staged: map[types.Hash]struct{}{}}
+		works: map[string]*work{}, words: map[int]string{}, staged: map[types.Hash]struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(r.ctx)
 	s.feeder = client.NewFeeder(l.Worker)
 	r.mu.Lock()
@@ -215,7 +217,10 @@ func (s *slot) talk(c *client.Client) error {
 			if !ok {
 				return nil
 			}
-			if ev.Exited != nil {
+			switch {
+			case ev.Said != nil:
+				s.said(ev.Said)
+			case ev.Exited != nil:
 				s.exited(c, ev.Exited)
 			}
 		case err := <-s.guilt:

@@ -43,7 +43,7 @@ type Submitted struct {
 // Submit plans a job and starts it, attaches to it, or says that it is done.
 // A job that cannot be planned is the planner's error, and ErrInvalid: nothing was spent.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
-	p, err := e.plan(s.Job, s.Dir)
+	p, err := e.plan(ctx, s.Job, s.Dir)
 	if err != nil {
 		return Submitted{}, err
 	}

@@ -125,7 +125,14 @@ func (r *run) slotViews(s *journal.Status, slots []*slot) {
 			v.State = "frozen"
 		}
 		for _, i := range r.schedule.Holds(sl.number) {
-			v.Tasks = append(v.Tasks, r.graph.Tasks[i].Name)
+			name := r.graph.Tasks[i].Name
+			v.Tasks = append(v.Tasks, name)
+			if text := sl.says(i); text != "" {
+				if v.Messages == nil {
+					v.Messages = map[string]string{}
+				}
+				v.Messages[name] = text
+			}
 		}
 		s.Slots = append(s.Slots, v)
 	}

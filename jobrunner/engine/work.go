@@ -149,6 +149,7 @@ func (s *slot) exited(c *client.Client, x *protocol.Exited) {
 	w := s.works[x.ID]
 	if w != nil {
 		w.unfeed()
+		s.silent(w.at.Task)
 	}
 	switch {
 	case w == nil:

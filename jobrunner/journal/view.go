@@ -56,8 +56,11 @@ type Slot struct {
 	Provider types.Address `json:"provider"`
 	State    string        `json:"state"` // a LeaseState, or "frozen"
 	Tasks    []string      `json:"tasks"` // running there now
-	BillNXEN types.Amount  `json:"bill_nxen"`
-	PaidNXEN types.Amount  `json:"paid_nxen"`
+	// Messages are what those last said of themselves (reporter:status), by task. Only
+	// the job's host knows them.
+	Messages map[string]string `json:"messages,omitempty"`
+	BillNXEN types.Amount      `json:"bill_nxen"`
+	PaidNXEN types.Amount      `json:"paid_nxen"`
 }
 
 // Failure is the end of one attempt that did not succeed, in its first words.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,7 +65,7 @@ func Plan(job spec.Job, files fs.FS) (plan.Graph, error) {
 		}
 		for _, in := range c.Inputs {
 			at := c.Fill(in, i)
-			task.Inputs = append(task.Inputs, plan.Input{Path: at, File: at})
+			task.Inputs = append(task.Inputs, plan.Input{Path: spec.InputPath(at), File: at})
 		}
 		if len(task.Name) > spec.MaxTaskName {
 			return plan.Graph{}, fmt.Errorf("%s: matrix: the name of task %d is longer than %d bytes", job.At("matrix"), i, spec.MaxTaskName)
@@ -132,6 +133,12 @@ func mentions(files fs.FS, job spec.Job) (map[string]bool, error) {
 				continue
 			}
 			seen[at] = true
+			if spec.IsURL(at) {
+				if r := job.RemoteAt(at); r == nil || slices.ContainsFunc(r.Files, func(f spec.RemoteFile) bool { return f.Size <= mostFile }) {
+					found[varIndex], found[varNumber], found[varCount] = true, true, true // not looked into
+				}
+				continue
+			}
 			err := fs.WalkDir(files, at, func(name string, entry fs.DirEntry, err error) error {
 				if err != nil {
 					return err

@@ -134,6 +134,36 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// Inputs of another file system lie in the scratch folder under their own names. Small
+// ones, which may be scripts, are not looked into: they count as reading what a script
+// can read.
+func TestRemote(t *testing.T) {
+	for size, count := range map[int64]string{100: "2", 2 << 20: ""} {
+		job, err := spec.Parse("job.yaml", []byte("version: 1\nkind: container\ncommand: x\narray: [4, 7]\ninputs: ['hdfs://nn/in/{index}.txt', hdfs:/lib]\n"), files, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var urls []string
+		for _, s := range job.Sources() {
+			urls = append(urls, s.Key+" "+s.URL)
+			job.Remote = append(job.Remote, spec.Remote{URL: s.URL, Files: []spec.RemoteFile{{Name: ".", Found: spec.Found{Size: size}}}})
+		}
+		if got := strings.Join(urls, ", "); got != "inputs hdfs://nn/in/4.txt, inputs hdfs://nn/in/7.txt, inputs hdfs:/lib" {
+			t.Errorf("sources %s", got)
+		}
+		g, err := container.Plan(job, files)
+		if err != nil || g.Check() != nil {
+			t.Fatal(err, g.Check())
+		}
+		if got := fmt.Sprint(g.Tasks[1].Inputs); got != "[{7.txt [] 0 hdfs://nn/in/7.txt   false} {lib [] 0 hdfs:/lib   false}]" {
+			t.Errorf("inputs %s", got)
+		}
+		if got := g.Tasks[1].Env["ZENNET_TASK_COUNT"]; got != count {
+			t.Errorf("%d bytes: the count is %q", size, got)
+		}
+	}
+}
+
 // Tasks of one job never share a key: each array value is a task of its own even
 // where its command does not name it.
 func TestKeysDiffer(t *testing.T) {

@@ -16,21 +16,22 @@ const (
 
 // Counters of GroupFramework, named as Hadoop prints them.
 const (
-	MapInputRecords     = "Map input records"
-	MapOutputRecords    = "Map output records"
-	MapOutputBytes      = "Map output bytes"              // keys and values
-	MapOutputFileBytes  = "Map output materialized bytes" // segments as they lie on disk
-	MapSkippedRecords   = "Map skipped records"
-	CombineInput        = "Combine input records"
-	CombineOutput       = "Combine output records"
-	ReduceInputGroups   = "Reduce input groups"
-	ReduceInputRecords  = "Reduce input records"
-	ReduceOutputRecords = "Reduce output records"
-	ReduceShuffleBytes  = "Reduce shuffle bytes"
-	ReduceSkippedGroups = "Reduce skipped groups"
-	SpilledRecords      = "Spilled Records"
-	ShuffledMaps        = "Shuffled Maps"
-	MergedMapOutputs    = "Merged Map outputs"
+	MapInputRecords      = "Map input records"
+	MapOutputRecords     = "Map output records"
+	MapOutputBytes       = "Map output bytes"              // keys and values
+	MapOutputFileBytes   = "Map output materialized bytes" // segments as they lie on disk
+	MapSkippedRecords    = "Map skipped records"
+	CombineInput         = "Combine input records"
+	CombineOutput        = "Combine output records"
+	ReduceInputGroups    = "Reduce input groups"
+	ReduceInputRecords   = "Reduce input records"
+	ReduceOutputRecords  = "Reduce output records"
+	ReduceShuffleBytes   = "Reduce shuffle bytes"
+	ReduceSkippedGroups  = "Reduce skipped groups"
+	ReduceSkippedRecords = "Reduce skipped records"
+	SpilledRecords       = "Spilled Records"
+	ShuffledMaps         = "Shuffled Maps"
+	MergedMapOutputs     = "Merged Map outputs"
 )
 
 // Counters of the other groups.

@@ -194,8 +194,9 @@ func (p *planner) mapTask(i int) pair {
 		node.Inputs = append(node.Inputs, plan.Input{Path: BoundariesFile, Task: StageSample, From: BoundariesFile})
 	}
 	if p.config.Reducers > 0 {
-		node.Keep = told.SkipBad == 0 // what is left out is delivered, so it is fetched at once
+		node.Keep = told.SkipBad == 0 // made again it would have to fail again first
 		node.Collect = append(node.Collect, SegmentDir+"/")
+		p.side(&node)
 	} else {
 		p.deliver(&node, &told)
 	}
@@ -221,7 +222,7 @@ func (p *planner) reduceTask(i int) pair {
 	return pair{node, told}
 }
 
-// deliver makes a task write the part of the output that has its number.
+// deliver makes a task write the part of the output that has its number, and more.
 func (p *planner) deliver(node *plan.Task, told *Task) {
 	if p.config.NoOutput {
 		return
@@ -232,6 +233,20 @@ func (p *planner) deliver(node *plan.Task, told *Task) {
 	}
 	node.Collect = append(node.Collect, OutDir+"/")
 	node.Deliver = append(node.Deliver, plan.Delivery{From: OutDir + "/" + told.Output, Name: told.Output, Optional: p.config.Lazy})
+	p.side(node)
+}
+
+// side delivers what programs of the user's put beside the parts.
+func (p *planner) side(node *plan.Task) {
+	programs := len(p.config.Mapper.Args) + len(p.config.Combiner.Args)
+	if node.Stage == StageReduce {
+		programs = len(p.config.Reducer.Args)
+	}
+	if p.config.NoOutput || programs == 0 {
+		return
+	}
+	node.Collect = append(node.Collect, SideDir+"/")
+	node.Deliver = append(node.Deliver, plan.Delivery{From: SideDir, Name: ".", Optional: true})
 }
 
 // skip lets a task leave out bad records; their bytes are delivered too.

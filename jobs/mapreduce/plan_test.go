@@ -106,7 +106,7 @@ resources: {memory: 64M}
 name: words`, file("a", 100))
 	node, told := task(t, g, "map-00001")
 	if got := fmt.Sprint(node.Command, " ", node.Collect, " ", node.Keep, node.Speculate, node.SkipBad, node.Publish); got !=
-		"[zennet-worker mapreduce map] [facts.json seg/] true true false false" {
+		"[zennet-worker mapreduce map] [facts.json seg/ side/] true true false false" {
 		t.Errorf("task: %s", got)
 	}
 	if want := []plan.Part{{File: "hdfs://nn/in/a", ID: 7, Size: 100, ModTime: 9, Offset: 50, Length: 50}}; !reflect.DeepEqual(node.Stdin, want) {
@@ -153,13 +153,17 @@ func TestDeliveries(t *testing.T) {
 		{"skipping map", "mapreduce: {skipBadRecords: 3}", "map-00000", "[{skipped/map-00000 _skipped/map-00000 true}] [facts.json seg/ skipped/]"},
 		{"skipping reduce", "mapreduce: {skipBadRecords: 3}", "reduce-00000",
 			"[{out/part-00000 part-00000 false} {skipped/reduce-00000 _skipped/reduce-00000 true}] [facts.json out/ skipped/]"},
+		{"a program's map", "mapreduce: {mapper: ./m}", "map-00000", "[{side . true}] [facts.json seg/ side/]"},
+		{"a program's map-only job", "mapreduce: {mapper: ./m, reducers: 0}", "map-00000", "[{out/part-00000 part-00000 false} {side . true}] [facts.json out/ side/]"},
+		{"a program's reduce", "mapreduce: {reducer: ./r}", "reduce-00000", "[{out/part-00000 part-00000 false} {side . true}] [facts.json out/ side/]"},
+		{"a program's combiner", "mapreduce: {combiner: ./c, skipBadRecords: 1}", "map-00000", "[{side . true} {skipped/map-00000 _skipped/map-00000 true}] [facts.json seg/ side/ skipped/]"},
 	} {
 		node, _ := task(t, graph(t, c.text, file("a", 100)), c.task)
 		if got := fmt.Sprint(node.Deliver, " ", node.Collect); got != c.want {
 			t.Errorf("%s: got %s", c.name, got)
 		}
-		if node.Keep && len(node.Deliver) > 0 {
-			t.Errorf("%s: kept and delivered", c.name)
+		if node.Keep != (c.name == "a program's map") {
+			t.Errorf("%s: kept: %v", c.name, node.Keep)
 		}
 	}
 	// A job without files and reducers delivers nothing, whatever its one task does.

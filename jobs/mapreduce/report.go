@@ -164,7 +164,7 @@ func names[V any](m map[string]V) []string {
 var (
 	groupOrder   = []string{GroupFiles, GroupFramework, GroupInput, GroupOutput}
 	counterOrder = []string{MapInputRecords, MapOutputRecords, MapOutputBytes, MapOutputFileBytes, MapSkippedRecords, CombineInput, CombineOutput,
-		ReduceInputGroups, ReduceShuffleBytes, ReduceInputRecords, ReduceOutputRecords, ReduceSkippedGroups, SpilledRecords, ShuffledMaps, MergedMapOutputs}
+		ReduceInputGroups, ReduceShuffleBytes, ReduceInputRecords, ReduceOutputRecords, ReduceSkippedRecords, ReduceSkippedGroups, SpilledRecords, ShuffledMaps, MergedMapOutputs}
 	phaseOrder = []string{KindSample, KindMap, KindReduce}
 	partOrder  = []string{PartRead, PartHash, PartUser, PartBuiltin, PartSort, PartSpill, PartWrite}
 )

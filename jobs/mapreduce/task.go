@@ -29,6 +29,7 @@ const (
 	BoundariesFile = "boundaries" // output of the sample task, input of maps: streaming's boundaries of a range partitioner
 	SegmentDir     = "seg"        // output of maps: one segment a reducer, SegmentName
 	OutDir         = "out"        // output: the part of the job's output, Task.Output
+	SideDir        = "side"       // output: whatever else the user's program puts into the job's output
 	SkippedDir     = "skipped"    // output: the bytes of records that were left out, SkippedName
 	FactsFile      = "facts.json" // output: Facts
 	SpillDir       = "spill"      // the task's own
@@ -52,6 +53,19 @@ func SkippedName(kind string, number int) string {
 	return fmt.Sprintf("%s/%s-%05d", SkippedDir, kind, number)
 }
 
+// SideName says what is wrong with the name of a side file, a path below SideDir, in
+// the job's output; "" where nothing is.
+func SideName(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	switch {
+	case !inside(name) || len(name) > maxSideName:
+		return fmt.Sprintf("%.200q is no name of a file of at most %d bytes", name, maxSideName)
+	case first == "_SUCCESS" || first == "_"+SkippedDir || strings.HasPrefix(first, "part-"):
+		return fmt.Sprintf("%.200q is a name that the job itself gives in its output", name)
+	}
+	return ""
+}
+
 // Bounds of a task.
 const (
 	MaxTask     = 4 << 20 // bytes of task.json
@@ -59,6 +73,7 @@ const (
 	MaxReducers = 10_000
 	MaxSources  = 1000
 	MaxPath     = 4096 // bytes of a path or URL
+	maxSideName = 1000 // bytes
 )
 
 // Task is what a map, reduce or sample task is told: the content of task.json.

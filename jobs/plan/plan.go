@@ -56,8 +56,9 @@ type Task struct {
 	Deliver []Delivery
 	// Facts is the path of a small collected file that the job's report reads; "" = none.
 	Facts string
-	// Keep says that the collected files only feed other tasks: they may stay where
-	// they were made until one needs them, and may be made again.
+	// Keep says that the collected files only feed other tasks, but for those that are
+	// delivered: they may stay where they were made until one needs them, and may be made
+	// again.
 	Keep bool
 	// Speculate says that a second attempt may race a slow one.
 	Speculate bool
@@ -77,7 +78,7 @@ type Input struct {
 	Path string
 	Data []byte // inline content, mode Mode
 	Mode uint32 // permission bits for Data; 0 means 0644
-	File string // a file or folder of the publisher, relative to the job file's folder
+	File string // a file or folder of the publisher, relative to the job file's folder; or a URL (spec.Job.Sources)
 	Task string // outputs of this task:
 	From string // the output's path or a prefix folder there; "" is all of them, placed under Path ("" or "." = the scratch folder itself)
 	// Optional: where From does not exist among the outputs, nothing is placed.
@@ -112,8 +113,10 @@ type Part struct {
 	Lead bool
 }
 
-// Delivery is a collected file and its name in the job's output folder, a path
-// below that. Optional: where From was not collected, nothing is delivered.
+// Delivery is a collected file or folder and its name in the job's output folder, a
+// path below that. Name "." is that folder itself: the files of a folder are delivered
+// under their own names, and no two tasks may give one name. Optional: where From was
+// not collected, nothing is delivered.
 type Delivery struct {
 	From, Name string
 	Optional   bool

@@ -54,7 +54,8 @@ func streamed() plan.Graph {
 			Stdin: []plan.Part{{File: "f", Size: 10, Offset: 4, Length: 6, Lead: true}, {File: "g.gz", Size: 5, Length: 5, Whole: true}}},
 		{Name: "r", Command: []string{"y"}, Inputs: []plan.Input{{Path: "in/0", Task: "m", From: "seg/0"}},
 			Deliver: []plan.Delivery{{From: "out/p", Name: "part-0"}, {From: "out/s", Name: "_skipped/0", Optional: true}}},
-		{Name: "s", Command: []string{"y"}, Deliver: []plan.Delivery{{From: "out/p", Name: "part-1"}}},
+		{Name: "s", Command: []string{"y"}, Keep: true, Deliver: []plan.Delivery{{From: "out/p", Name: "part-1"}, {From: "side", Name: "."}}},
+		{Name: "t", Command: []string{"y"}, Deliver: []plan.Delivery{{From: "side", Name: "."}}},
 	}}
 }
 
@@ -78,8 +79,7 @@ func TestCheckStreams(t *testing.T) {
 		{"a delimiter of 65537 bytes", func(g *plan.Graph) { g.Tasks[0].Stdin[0].Delimiter = make([]byte, 65537) }},
 		{"standard input of 10001 parts", func(g *plan.Graph) { g.Tasks[0].Stdin = make([]plan.Part, 10001) }},
 		{`facts "../x" leave`, func(g *plan.Graph) { g.Tasks[0].Facts = "../x" }},
-		{"published or delivered", func(g *plan.Graph) { g.Tasks[0].Publish = true }},
-		{"published or delivered", func(g *plan.Graph) { g.Tasks[1].Keep = true }},
+		{"only feed other tasks are published", func(g *plan.Graph) { g.Tasks[0].Publish = true }},
 		{"no output folder", func(g *plan.Graph) { g.Output = "" }},
 		{`delivery "/p" leaves`, func(g *plan.Graph) { g.Tasks[1].Deliver[0].From = "/p" }},
 		{`"../part" is no name`, func(g *plan.Graph) { g.Tasks[1].Deliver[0].Name = "../part" }},

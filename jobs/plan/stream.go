@@ -28,8 +28,8 @@ func (t Task) checkStreams(output string, delivered map[string]string) error {
 		return fmt.Errorf("facts %q leave the scratch folder", t.Facts)
 	}
 	switch {
-	case t.Keep && (len(t.Deliver) > 0 || t.Publish || t.Report):
-		return fmt.Errorf("files that only feed other tasks are published or delivered")
+	case t.Keep && (t.Publish || t.Report):
+		return fmt.Errorf("files that only feed other tasks are published")
 	case len(t.Deliver) > 0 && output == "":
 		return fmt.Errorf("delivers, but the graph has no output folder")
 	}
@@ -37,6 +37,8 @@ func (t Task) checkStreams(output string, delivered map[string]string) error {
 		switch {
 		case !local(d.From):
 			return fmt.Errorf("delivery %q leaves the scratch folder", d.From)
+		case d.Name == ".":
+			continue
 		case !local(d.Name) || len(d.Name) > maxDelivery || d.Name == "_SUCCESS":
 			return fmt.Errorf("delivery as %q is no name in the output folder", d.Name)
 		}

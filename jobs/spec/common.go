@@ -17,7 +17,7 @@ import (
 var (
 	commonKeys = []string{"version", "kind", "name", "image", "resources", "slots", "budget", "providers", "pool",
 		"verify", "retry", "timeout", "deadline", "outputs"}
-	containerKeys = []string{"command", "array", "matrix", "inputs", "env", "collect", "checkpoint"}
+	containerKeys = []string{"command", "array", "matrix", "inputs", "env", "collect", "checkpoint", "hdfs"}
 	gromacsKeys   = []string{"gromacs", "report"}
 	mapReduceKeys = []string{"mapreduce", "input", "output"}
 	laterKeys     = []string{"mpi"}
@@ -100,6 +100,8 @@ func (r *reader) foreign(top map[string]field, kind string) {
 				r.report(f.key, name, ErrKey, "does not belong to kind gromacs, which keeps checkpoints of its own")
 			case name == "env" && kind == KindMapReduce:
 				r.report(f.key, name, ErrKey, "does not belong to kind mapreduce; its variables stand in the section: mapreduce.env")
+			case name == "hdfs" && kind == KindMapReduce:
+				r.report(f.key, name, ErrKey, "stands in the section of kind mapreduce: mapreduce.hdfs")
 			default:
 				r.report(f.key, name, ErrKey, "does not belong to kind %s", kind)
 			}

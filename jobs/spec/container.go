@@ -17,6 +17,7 @@ func (r *reader) container(top map[string]field) *Container {
 		Array:   r.array(top["array"]),
 		Matrix:  r.matrix(top["matrix"]),
 		Env:     r.env(top["env"]),
+		HDFS:    r.hdfs(top["hdfs"]),
 	}
 	if top["array"].given() && top["matrix"].given() {
 		r.report(top["matrix"].key, "matrix", ErrKey, "a job has an array or a matrix, not both")

@@ -45,6 +45,16 @@ func dataURLProblem(s string) string {
 	return ""
 }
 
+// remoteProblem says what is wrong with the URL of a file or folder that is placed
+// under its own name, or "".
+func remoteProblem(s string) string {
+	problem := dataURLProblem(s)
+	if problem == "" && (strings.ContainsAny(s, "\x00\r\n") || strings.HasSuffix(s, "/") || strings.Trim(path.Base(s), ".") == "" || strings.HasSuffix(path.Base(s), ":")) {
+		problem = clip(s) + " does not end in a file's or folder's name"
+	}
+	return problem
+}
+
 // dataInputs reads the list of input files, folders and globs. As in Hadoop a
 // comma outside braces ends a path.
 func (r *reader) dataInputs(f field) []string {

@@ -42,6 +42,10 @@ type Job struct {
 	Gromacs   *Gromacs   `json:",omitempty"`
 	MapReduce *MapReduce `json:",omitempty"`
 
+	// Remote are the files and folders that tasks start from and that are named by
+	// URLs (Sources); jobrunner/data fills it in before the job is planned.
+	Remote []Remote `json:",omitempty"`
+
 	// Lines maps the dotted path of every key that was given to its place for
 	// messages: "slots" → "fold.yaml:7", or "--set slots=5". See At.
 	Lines map[string]string `json:",omitempty"`
@@ -100,11 +104,12 @@ type Container struct {
 	// the order written; at most one of them is not empty. Neither: one task.
 	Array  []int64
 	Matrix []Axis
-	// Inputs are files and folders relative to the job file's folder, cleaned,
-	// with {index}, {number} and {NAME of an axis} still to be filled in.
+	// Inputs are files and folders relative to the job file's folder, cleaned, or
+	// URLs (hdfs:, file:), with {index}, {number} and {NAME of an axis} still to be filled in.
 	Inputs  []string
 	Env     map[string]string
 	Collect []string // patterns as Inputs are; each must match
+	HDFS    HDFS     `json:",omitzero"`
 }
 
 // Axis is one parameter of a matrix with its values in the order written.

@@ -17,7 +17,7 @@ type MapReduce struct {
 	Split          uint64    // bytes of a split; 0 = after Hadoop's rule
 	Partitioner    string    // hash, keyfield or range; "" = not given, by default hash
 	Speculative    bool      // slow tasks get a second attempt; default true
-	SkipBadRecords int       // records (reducers: groups) that a task may leave out; default 0
+	SkipBadRecords int       // records (of a reducer's program: groups) that a task may leave out; default 0
 	LazyOutput     bool      // no empty parts
 	Conf           []Setting // -D properties in the order written
 	Env            []Setting // for mapper, combiner and reducer (-cmdenv)

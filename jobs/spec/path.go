@@ -130,22 +130,27 @@ func (r *reader) inputs(f field, c Container, names map[string]bool) []string {
 		if !ok {
 			continue
 		}
-		if strings.HasPrefix(s, "hdfs:") {
-			r.report(item.node, item.path, ErrNotBuilt, "%s: hdfs: inputs are not built yet", clip(s))
-			continue
+		remote := IsURL(s)
+		clean, problem := s, ""
+		if remote {
+			problem = remoteProblem(s)
+		} else {
+			clean, problem = Inside(s)
 		}
-		clean, problem := Inside(s)
 		if problem == "" {
 			problem = unknownHole(clean, names)
 		}
 		if problem == "" {
-			problem = placed.overlap(clean)
+			problem = placed.overlap(InputPath(clean))
 		}
 		if problem != "" {
 			r.report(item.node, item.path, ErrFile, "%s", problem)
 			continue
 		}
 		out = append(out, clean)
+		if remote {
+			continue // looked for when the job is submitted
+		}
 		missing, tasks := 0, c.Tasks()
 		if !strings.ContainsRune(clean, '{') {
 			tasks = 1

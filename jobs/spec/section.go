@@ -161,16 +161,18 @@ func (r *reader) linked(f field, taken places, types []string) []string {
 		if !ok {
 			continue
 		}
-		if dataURL.MatchString(s) {
-			r.report(item.node, item.path, ErrNotBuilt, "%s: files for the tasks are relative to the job file's folder; URLs are not built yet", clip(s))
-			continue
-		}
 		name, link := Linked(s)
-		clean, problem := Inside(name)
+		clean, problem := name, ""
+		remote := dataURL.MatchString(name)
+		if remote {
+			problem = remoteProblem(name)
+		} else {
+			clean, problem = Inside(name)
+		}
 		if problem == "" && len(types) > 0 && !slices.ContainsFunc(types, func(t string) bool { return strings.HasSuffix(strings.ToLower(clean), t) }) {
 			problem = clip(name) + " is no archive (want " + strings.Join(types, ", ") + ")"
 		}
-		if problem == "" {
+		if problem == "" && !remote {
 			problem = exists(r.files, clean)
 		}
 		if problem == "" && (link == "" || link == "." || link == ".." || strings.ContainsAny(link, "/\\\r\n")) {

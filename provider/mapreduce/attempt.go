@@ -34,9 +34,12 @@ const mergeFiles = 256
 func newAttempt(task mapreduce.Task, o Options) (*attempt, error) {
 	o.Log = &sharedLog{to: o.Log}
 	a := &attempt{Options: o, task: task, facts: newFacts()}
+	if o.Say != nil {
+		a.facts.teller = &teller{to: o.Say, every: sayEvery}
+	}
 	a.config = &a.task.Config
 	a.skip = task.SkipBad > 0 && a.variable(plan.EnvSkip) == "1"
-	for _, dir := range []string{mapreduce.WorkDir + "/tmp", mapreduce.OutDir, mapreduce.SegmentDir} {
+	for _, dir := range []string{mapreduce.WorkDir + "/tmp", mapreduce.OutDir, mapreduce.SideDir, mapreduce.SegmentDir} {
 		if err := os.MkdirAll(a.path(dir), 0o755); err != nil {
 			return nil, err
 		}
@@ -66,7 +69,7 @@ func (a *attempt) environment() []string {
 	number, _ := strconv.Atoi(a.variable("ZENNET_ATTEMPT"))
 	e := streaming.TaskEnv{
 		JobID: a.variable("ZENNET_JOB_ID"), Map: a.task.Kind != mapreduce.KindReduce, Task: a.task.Number, Attempt: max(0, number-1),
-		Maps: a.task.Maps, User: a.task.User, Dir: a.path(mapreduce.WorkDir), SideDir: a.path(mapreduce.OutDir),
+		Maps: a.task.Maps, User: a.task.User, Dir: a.path(mapreduce.WorkDir), SideDir: a.path(mapreduce.SideDir),
 		Inputs: a.task.Input, Output: a.task.Results, Files: a.task.Files,
 	}
 	for _, archive := range a.task.Archives {

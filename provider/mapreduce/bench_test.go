@@ -71,3 +71,19 @@ func BenchmarkTera(b *testing.B) {
 	}
 	benchmark(b, &job{Options: streamed("builtin:identity", "", "mapreduce.job.inputformat.class=KeyValueTextInputFormat"), inputs: []string{""}}, in.String())
 }
+
+// A word count by programs whose combiner runs at spills only, or at their merge too.
+// Tells what goes to the reducer.
+func BenchmarkCombiner(b *testing.B) {
+	in := strings.ReplaceAll(prose(16*megabyte), " ", "\t1\n")
+	for _, least := range []string{"1000", "3"} {
+		b.Run("minspills="+least, func(b *testing.B) {
+			j := &job{Options: streamed("cat", "awk -f reduce.awk", "mapreduce.map.combine.minspills="+least), inputs: []string{""}, files: map[string]string{"reduce.awk": awkReduce}}
+			j.Combiner = "awk -f reduce.awk"
+			j.change = func(task *mapreduce.Task) { task.Memory = 2 * megabyte }
+			benchmark(b, j, in)
+			b.ReportMetric(float64(j.facts[mapreduce.MapOutputFileBytes])/float64(b.N)/1024, "KiB-out/op")
+			b.ReportMetric(float64(j.facts[mapreduce.CombineOutput])/float64(b.N), "combined/op")
+		})
+	}
+}

@@ -8,7 +8,8 @@ import (
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
 )
 
-// operation takes one key's values and makes something of them.
+// operation takes one key's values and makes something of them. An error of begin
+// refuses the key, one of value that value; else the value has changed nothing.
 type operation interface {
 	begin(key []byte) error
 	value(value []byte) error
@@ -20,8 +21,11 @@ type groups struct {
 	a         *attempt
 	operation operation
 	emit      func(key, value []byte) error
+	refusals  *refusals // nil: what is refused is an error
 	any       bool
 	key       []byte // the group's first
+	refused   bool   // the key is
+	taken     bool   // a value was
 }
 
 // newGroups makes one of our operations in the place of a reducer or, if combining,
@@ -46,24 +50,47 @@ func (g *groups) add(key, value []byte) error {
 		if err := g.end(); err != nil {
 			return err
 		}
-		g.any = true
+		g.any, g.taken = true, false
 		g.key = append(g.key[:0], key...)
-		if err := g.operation.begin(g.key); err != nil {
-			return err
+		err := g.operation.begin(g.key)
+		if g.refused = err != nil; g.refused {
+			if err := g.refuse(err); err != nil {
+				return err
+			}
 		}
 	}
-	if err := g.operation.value(value); err != nil {
-		return fmt.Errorf("key %q: %w", clip(string(g.key)), err)
+	if g.refused {
+		return g.refusals.put(key, value)
 	}
-	return nil
+	err := g.operation.value(value)
+	if err == nil {
+		g.taken = true
+		return nil
+	}
+	if err := g.refuse(fmt.Errorf("key %q: %w", clip(string(g.key)), err)); err != nil {
+		return err
+	}
+	return g.refusals.put(key, value)
 }
 
-// end ends the last group.
+// refuse says whether what is refused may be left out.
+func (g *groups) refuse(why error) error {
+	if g.refusals == nil {
+		return why
+	}
+	return g.refusals.unit(why)
+}
+
+// end ends the last group. One of which nothing was taken is none.
 func (g *groups) end() error {
 	if !g.any {
 		return nil
 	}
 	g.any = false
+	if !g.taken {
+		g.a.facts.count(mapreduce.ReduceSkippedGroups, 1)
+		return nil
+	}
 	return g.operation.end(g.key, g.emit)
 }
 

@@ -33,6 +33,7 @@ type facts struct {
 	dropped  int // reports of others, which are too many
 	status   string
 	times    map[string]process.Usage
+	teller   *teller // of statuses; may be nil
 }
 
 func newFacts() *facts {
@@ -65,6 +66,9 @@ func (f *facts) report(s streaming.Said) {
 	defer f.mu.Unlock()
 	if s.Kind == streaming.ReportStatus {
 		f.status = strings.ToValidUTF8(s.Text[:min(len(s.Text), 4*mapreduce.MaxCounter)], "")
+		if f.teller != nil {
+			f.teller.say(f.status)
+		}
 		return
 	}
 	at := [2]string{s.Group, s.Name}

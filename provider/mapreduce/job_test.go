@@ -22,6 +22,7 @@ type job struct {
 	files  map[string]string     // of the working folder
 	place  func(scratch string)  // of anything else
 	env    []string
+	say    io.Writer
 	log    bytes.Buffer
 	facts  map[string]int64 // sums of the framework's counters, by name, and of the others by group,name
 	dirs   []string
@@ -69,7 +70,7 @@ func (j *job) task(t testing.TB, task mapreduce.Task, stdin io.Reader, prepare f
 		j.place(dir)
 	}
 	env := append(os.Environ(), "ZENNET_JOB_ID=test", "ZENNET_ATTEMPT=1")
-	if err = Run(task.Kind, Options{Dir: dir, Stdin: stdin, Log: &j.log, Env: append(env, j.env...)}); err != nil {
+	if err = Run(task.Kind, Options{Dir: dir, Stdin: stdin, Log: &j.log, Say: j.say, Env: append(env, j.env...)}); err != nil {
 		return dir, err
 	}
 	data, err = os.ReadFile(filepath.Join(dir, mapreduce.FactsFile))

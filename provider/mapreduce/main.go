@@ -17,6 +17,7 @@ type Options struct {
 	Dir   string // absolute path of the scratch folder
 	Stdin io.Reader
 	Log   io.Writer
+	Say   io.Writer // gets what the user's program reports as its status, a line at a time; nil: nobody
 	Env   []string
 }
 
@@ -26,9 +27,10 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, "usage: zennet-worker mapreduce map | reduce | sample")
 		return 2
 	}
+	say := sayTo()
 	dir, err := os.Getwd()
 	if err == nil {
-		err = Run(args[0], Options{Dir: dir, Stdin: os.Stdin, Log: os.Stderr, Env: os.Environ()})
+		err = Run(args[0], Options{Dir: dir, Stdin: os.Stdin, Log: os.Stderr, Say: say, Env: os.Environ()})
 	}
 	if err == nil {
 		return 0
@@ -80,6 +82,9 @@ func Run(kind string, o Options) error {
 		err = a.runReduce()
 	default:
 		err = a.runSample()
+	}
+	if err == nil {
+		err = a.checkSide()
 	}
 	if err != nil {
 		return err

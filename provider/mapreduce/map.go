@@ -142,11 +142,12 @@ func (a *attempt) collecting() (collect.Options, error) {
 		combiner = a.config.Reducer
 	}
 	switch {
+	case a.skip && !(sums(combiner) && o.Compare == nil): // what is no number is passed on
 	case combiner.None() || combiner.Builtin == streaming.BuiltinIdentity:
 	case sums(combiner) && o.Compare == nil:
 		o.Sum = true
 	default:
-		o.Combine = a.combine(combiner)
+		o.Combine, o.MergeCombine = a.combine(combiner), a.config.CombineSpills
 	}
 	return o, nil
 }

@@ -141,7 +141,7 @@ func (s *shuffle) feed(w io.Writer) error {
 }
 
 // builtinReduce is one of our operations in a reducer's place.
-func (a *attempt) builtinReduce(s *shuffle, cmd streaming.Command, out *output) error {
+func (a *attempt) builtinReduce(s *shuffle, cmd streaming.Command, out *output) (err error) {
 	if cmd.Builtin == streaming.BuiltinIdentity || cmd.Builtin == mapreduce.BuiltinSort {
 		for {
 			key, value, _, ok, err := s.next()
@@ -156,6 +156,10 @@ func (a *attempt) builtinReduce(s *shuffle, cmd streaming.Command, out *output) 
 	g, err := a.newGroups(cmd, false, out.Put)
 	if err != nil {
 		return err
+	}
+	if a.skip {
+		g.refusals = &refusals{a: a}
+		defer closing(&err, g.refusals)
 	}
 	for {
 		key, value, _, ok, err := s.next()

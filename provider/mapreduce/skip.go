@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/zennet/zennet/jobs/mapreduce"
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
@@ -16,6 +15,9 @@ import (
 // out: records of a mapper, groups of a reducer. A range of units is bad if the
 // program fails on it; a bad range is halved until single units are left. In the
 // end the program runs over all the others, and only that run's output counts.
+//
+// An attempt that may skip combines nothing: what a combiner would refuse is the
+// reducer's to leave out. Operations of ours say themselves what they refuse (refuse.go).
 
 // span is a range of units.
 type span struct{ from, to int64 }
@@ -166,10 +168,7 @@ func (s *skipper) fails(r span) (bool, error) {
 
 // writeSkipped writes what is left out.
 func (s *skipper) writeSkipped() (err error) {
-	if err := os.MkdirAll(s.a.path(mapreduce.SkippedDir), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(s.a.path(mapreduce.SkippedName(s.a.task.Kind, s.a.task.Number)))
+	f, err := s.a.createSkipped()
 	if err != nil {
 		return err
 	}

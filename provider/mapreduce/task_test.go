@@ -206,6 +206,34 @@ func TestWordCount(t *testing.T) {
 	}
 }
 
+// A combiner that runs at merges too changes nothing but what goes to the reducers.
+func TestCombineAtMerges(t *testing.T) {
+	var parts [2][]string
+	var facts [2]map[string]int64
+	for i, least := range []string{"1000", "3"} {
+		j := &job{Options: streamed("awk -f map.awk", "awk -f reduce.awk", "min.num.spills.for.combine="+least), inputs: []string{text(1, 15_000), text(2, 15_000)},
+			files:  map[string]string{"map.awk": awkMap, "reduce.awk": awkReduce},
+			change: func(task *mapreduce.Task) { task.Memory = 64 << 10 }}
+		j.Reducers, j.Combiner = 3, "awk -f reduce.awk"
+		var err error
+		if parts[i], err = j.run(t); err != nil {
+			t.Fatal(err)
+		}
+		facts[i] = j.facts
+	}
+	if diff := cmp.Diff(parts[0], parts[1]); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{mapreduce.ReduceInputRecords, mapreduce.ReduceShuffleBytes} {
+		if before, after := facts[0][name], facts[1][name]; after >= before {
+			t.Errorf("%s: %d, and %d with the combiner at merges", name, before, after)
+		}
+	}
+	if facts[1][mapreduce.CombineInput] <= facts[0][mapreduce.CombineInput] {
+		t.Error("the combiner did not run at merges")
+	}
+}
+
 // Two attempts of a task make the same bytes.
 func TestSameBytes(t *testing.T) {
 	j := &job{Options: streamed("awk -f map.awk", "cat"), inputs: []string{text(3, 20_000)}, files: map[string]string{"map.awk": awkMap},

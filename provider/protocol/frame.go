@@ -60,6 +60,8 @@ var kinds = []struct {
 	{49, &Missing{}, MaxHave*5 + 1<<10},
 	{chunkKind, &Chunk{}, MaxManifest + 1<<10},
 	{51, &Stored{}, 4 << 10},
+
+	{56, &Said{}, 1 << 10},
 }
 
 // MaxManifest is the most bytes that an encoded Manifest may have.

@@ -70,5 +70,6 @@ func valid(t testing.TB) map[uint8]Message {
 		44: &Feed{ID: "t.1", From: 7}, 45: &Fed{Offset: 7, End: FedFailed, Error: "no"}, 46: &FeedEnd{Size: 7, Hash: hash(6), Error: "gone"},
 		47: &FeedBlob{Hash: hash(6), Size: 7},
 		48: &Have{Chunks: []types.Hash{hash(1), hash(2)}, Cache: true}, 49: &Missing{Indexes: []uint32{0, 1}}, 50: &Chunk{Data: []byte("abc")}, 51: &Stored{},
+		56: &Said{ID: "t.1", Text: "half of it"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/zennet/zennet/ledger/types"
@@ -40,6 +41,26 @@ func Sentence(s string) string {
 	return s[:cut]
 }
 
+// MaxLine is the most bytes of a Line.
+const MaxLine = 255
+
+// Line makes of a text one line that a terminal can show: spaces stand for all that
+// cannot be printed, and it has at most MaxLine bytes.
+func Line(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	for len(s) > MaxLine {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return strings.TrimSuffix(s, " ")
+}
+
 // DecodeAnn reads and validates the body of an announcement.
 func DecodeAnn(body []byte) (Ann, error) {
 	var a Ann
@@ -69,6 +90,11 @@ func (p *problems) nested(what string, err error) {
 
 func (p *problems) text(what, s string) {
 	p.check(len(s) <= MaxText, "%s of %d bytes, at most %d", what, len(s), MaxText)
+}
+
+// line is a Line.
+func (p *problems) line(what, s string) {
+	p.check(s == Line(s), "%s %.40q is no line of at most %d bytes", what, s, MaxLine)
 }
 
 // name is a text of 1 to most bytes without NUL.

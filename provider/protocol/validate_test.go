@@ -129,6 +129,12 @@ func TestBounds(t *testing.T) {
 		"feedblob: nothing":          mutated(t, 47, func(m *FeedBlob) { m.Size = 0 }),
 		"feedblob: beyond a chunk":   mutated(t, 47, func(m *FeedBlob) { m.Size = ChunkSize + 1 }),
 		"feedblob: no name":          mutated(t, 47, func(m *FeedBlob) { m.Hash = types.Hash{} }),
+		"said: nameless":             mutated(t, 56, func(m *Said) { m.ID = "" }),
+		"said: control character":    mutated(t, 56, func(m *Said) { m.Text = "\x1b[31mred" }),
+		"said: two lines":            mutated(t, 56, func(m *Said) { m.Text = "a\nb" }),
+		"said: turned round":         mutated(t, 56, func(m *Said) { m.Text = "a\u202eb" }),
+		"said: not UTF-8":            mutated(t, 56, func(m *Said) { m.Text = "a\xffb" }),
+		"said: long":                 mutated(t, 56, func(m *Said) { m.Text = strings.Repeat("x", MaxLine+1) }),
 		"have: too many":             &Have{Chunks: make([]types.Hash, MaxHave+1)},
 		"missing: too many":          &Missing{Indexes: make([]uint32, MaxHave+1)},
 		"chunk: too large":           &Chunk{Data: make([]byte, MaxManifest+1)},
@@ -169,6 +175,24 @@ func TestSentence(t *testing.T) {
 	for _, s := range []string{"", "short", strings.Repeat("ä", MaxText), "bad \xff byte"} {
 		if m := (&Bye{Reason: Sentence(s)}); m.Validate() != nil || !strings.HasPrefix(strings.ToValidUTF8(s, "�"), m.Reason) {
 			t.Errorf("%.20q became %.20q", s, m.Reason)
+		}
+	}
+}
+
+// TestLine: whatever a program says, it can be told, and shown on a terminal.
+func TestLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                               "",
+		" 50 % of  part\t3 \n":           "50 % of part 3",
+		"\x1b[2J\x07bell\x00":            "[2J bell",
+		"\u202eevil\u2028line\u0085next": "evil line next",
+		"größer \xff \ufffd ✓":           "größer ✓",
+		strings.Repeat("ä", 200):         strings.Repeat("ä", 127),
+		strings.Repeat("x", 254) + " y":  strings.Repeat("x", 254),
+	} {
+		got := Line(in)
+		if m := (&Said{ID: "a", Text: got}); got != want || m.Validate() != nil {
+			t.Errorf("%q became %q (%v), want %q", in, got, m.Validate(), want)
 		}
 	}
 }

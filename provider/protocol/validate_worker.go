@@ -86,6 +86,13 @@ func taskID(id string) error {
 	return p.err
 }
 
+func (m *Said) Validate() error {
+	p := &problems{}
+	p.name("task", m.ID, MaxID)
+	p.line("what it says", m.Text)
+	return p.err
+}
+
 func (m *Exited) Validate() error {
 	p := &problems{}
 	p.name("task", m.ID, MaxID)

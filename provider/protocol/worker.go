@@ -11,8 +11,8 @@ import (
 // provider pipes through without reading them. Every connection begins with one
 // WorkerHello from the publisher that says what it is for:
 //
-//   - "control": Run, Kill, Release and Measure go in; Greeting, Started, Exited
-//     and Reading come out, in any number and order. A newer control connection
+//   - "control": Run, Kill, Release and Measure go in; Greeting, Started, Said,
+//     Exited and Reading come out, in any number and order. A newer control connection
 //     replaces an older one. Tasks live on when it breaks; Greeting lists them.
 //   - "logs": one Logs goes in; then raw bytes of that task's stream come out
 //     until the task has ended (Follow) or the file's end, then the connection ends.
@@ -36,11 +36,16 @@ const (
 )
 
 // WorkerVersion is the version of the worker protocol. From 2 on a worker can feed
-// a task's standard input and run its own program; from 3 on also from blobs.
+// a task's standard input and run its own program, from 3 on it tells what that says
+// and feeds from blobs.
 const WorkerVersion = 3
 
 // WorkerProgram as Run.Command[0] is the worker's own program.
 const WorkerProgram = "zennet-worker"
+
+// EnvSay names, in the environment of the worker's own program, a file descriptor: each
+// line that is written there is told as Said.
+const EnvSay = "ZENNET_SAY"
 
 // Greeting is the worker's first frame on a control connection: what it holds.
 type Greeting struct {
@@ -94,6 +99,13 @@ func PieceName(i int) string { return fmt.Sprintf("%08d", i) }
 // Started says that the task's process runs.
 type Started struct {
 	ID string `cbor:"1,keyasint"`
+}
+
+// Said is how a running task stands, in its own words (Line). It is told at most once a
+// second, and lost where nobody listens.
+type Said struct {
+	ID   string `cbor:"1,keyasint"`
+	Text string `cbor:"2,keyasint"`
 }
 
 // Failure classes of a task's attempt, as in `status`.

@@ -37,6 +37,7 @@ type task struct {
 	kills   chan time.Duration
 	done    chan struct{} // closed with exited
 	feed    *feed         // of its standard input, or nil
+	voice   *voice        // of the worker's own program, else nil
 
 	pid int // of its first process; used by its own goroutine
 
@@ -104,6 +105,7 @@ func (s *Server) attempt(t *task) *protocol.Exited {
 	s.mu.Unlock()
 
 	facts := s.supervise(t, ended, before)
+	t.voice.close()
 	out.WallNS = uint64(facts.at.Sub(began))
 	out.Usage = usageOf(facts.usage)
 	out.Code = exitCode(facts.status)
@@ -186,11 +188,20 @@ func (s *Server) start(t *task, stdout, stderr *os.File) (<-chan ending, error) 
 		stdin = t.feed.stdin
 		defer t.feed.begun()
 	}
+	files := []uintptr{uintptr(stdin), stdout.Fd(), stderr.Fd()}
+	if t.run.Command[0] == protocol.WorkerProgram {
+		say, err := t.listen(func(text string) { s.said(t, text) })
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrStart, err)
+		}
+		defer unix.Close(say)
+		files, list = append(files, uintptr(say)), append(list, fmt.Sprintf("%s=%d", protocol.EnvSay, len(files)))
+	}
 	pid, ended, err := s.children.spawn(path, t.run.Command, &syscall.ProcAttr{
-		Dir: t.scratch, Env: list, Sys: &syscall.SysProcAttr{Setsid: true},
-		Files: []uintptr{uintptr(stdin), stdout.Fd(), stderr.Fd()},
+		Dir: t.scratch, Env: list, Sys: &syscall.SysProcAttr{Setsid: true}, Files: files,
 	})
 	if err != nil {
+		t.voice.close()
 		return nil, fmt.Errorf("%w: %s: %w", ErrStart, t.run.Command[0], err)
 	}
 	t.pid = pid

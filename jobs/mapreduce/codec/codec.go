@@ -11,8 +11,7 @@ import (
 type Codec struct {
 	name      string
 	extension string
-	classes   []string // Hadoop's, without their package; the first is the usual one
-	memory    int64
+	classes   []string // Hadoop's, without their package
 	open      func(io.Reader) (io.ReadCloser, error)
 	create    func(io.Writer) (io.WriteCloser, error)
 }
@@ -21,12 +20,12 @@ type Codec struct {
 const hadoop = "org.apache.hadoop.io.compress."
 
 var codecs = []Codec{
-	{"gzip", ".gz", []string{"GzipCodec"}, flateMemory, openGzip, createGzip},
-	{"deflate", ".deflate", []string{"DefaultCodec", "DeflateCodec"}, flateMemory, openDeflate, createDeflate},
-	{"bzip2", ".bz2", []string{"BZip2Codec"}, bzip2Memory, openBzip2, createBzip2},
-	{"zstd", ".zst", []string{"ZStandardCodec"}, zstdMemory, openZstd, createZstd},
-	{"snappy", ".snappy", []string{"SnappyCodec"}, blockMemory, openSnappy, createSnappy},
-	{"lz4", ".lz4", []string{"Lz4Codec"}, blockMemory, openLz4, createLz4},
+	{"gzip", ".gz", []string{"GzipCodec"}, openGzip, createGzip},
+	{"deflate", ".deflate", []string{"DefaultCodec", "DeflateCodec"}, openDeflate, createDeflate},
+	{"bzip2", ".bz2", []string{"BZip2Codec"}, openBzip2, createBzip2},
+	{"zstd", ".zst", []string{"ZStandardCodec"}, openZstd, createZstd},
+	{"snappy", ".snappy", []string{"SnappyCodec"}, openSnappy, createSnappy},
+	{"lz4", ".lz4", []string{"Lz4Codec"}, openLz4, createLz4},
 }
 
 // ByName finds a codec by its own name ("gzip", "zstd"), or as Hadoop does, by its
@@ -55,29 +54,14 @@ func ByExtension(name string) (Codec, bool) {
 	return Codec{}, false
 }
 
-// Names lists the codecs' own names.
-func Names() []string {
-	names := make([]string, len(codecs))
-	for i, c := range codecs {
-		names[i] = c.name
-	}
-	return names
-}
-
 // Name is the format's own name: "gzip", "deflate", "bzip2", "zstd", "snappy", "lz4".
 func (c Codec) Name() string { return c.name }
 
 // Extension is what Hadoop appends to the names of such files: ".gz".
 func (c Codec) Extension() string { return c.extension }
 
-// Class is Hadoop's class: "org.apache.hadoop.io.compress.GzipCodec".
-func (c Codec) Class() string { return hadoop + c.classes[0] }
-
 // Splittable says that a file can be read from the middle: see Blocks.
 func (c Codec) Splittable() bool { return c.name == "bzip2" }
-
-// Memory is how many bytes a reader holds at most, whatever its input.
-func (c Codec) Memory() int64 { return c.memory }
 
 // NewReader decompresses all of r. Close gives back the reader's memory and leaves
 // r open.

@@ -8,8 +8,8 @@
 // Every reader takes concatenated streams as one, as the tools do. Input that
 // ends in the midst of a stream, or fails a checksum where the format has one, is
 // an error; its bytes so far have been handed out. What a reader holds is bounded
-// whatever the input claims (Codec.Memory). How much a small input may grow is
-// not: who reads counts.
+// whatever the input claims (memory_test.go has the bounds). How much a small input
+// may grow is not: who reads counts.
 //
 // A bzip2 file can be read from the middle (Blocks): its blocks stand alone, but
 // begin at any bit. Together with record.Cut, which sees only what they decode

@@ -9,15 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-const (
-	// flateMemory: a window of 32 KiB, tables and buffers.
-	flateMemory = 256 << 10
-	// bzip2Memory: 4 bytes for each of the 900,000 of a block, and tables.
-	bzip2Memory = 4 << 20
-	// zstdWindow is the zstd tool's own bound (2^27); Hadoop writes 2 MiB.
-	zstdWindow = 128 << 20
-	zstdMemory = zstdWindow + 8<<20
-)
+// zstdWindow is the zstd tool's own bound (2^27); Hadoop writes 2 MiB.
+const zstdWindow = 128 << 20
 
 func openGzip(r io.Reader) (io.ReadCloser, error) {
 	return newStream("gzip", r, func(src *source) (io.ReadCloser, error) { return gzip.NewReader(src) })

@@ -17,8 +17,7 @@ const (
 	writeChunk = 256<<10 - 256<<10/6 - 32
 	// maxChunk bounds either side of a chunk that is read. Hadoop's are 256 KiB
 	// unless its buffer sizes were set.
-	maxChunk    = 16 << 20
-	blockMemory = 2*maxChunk + 64<<10
+	maxChunk = 16 << 20
 	// lz4Ratio is the most that LZ4 can compress.
 	lz4Ratio = 255
 )

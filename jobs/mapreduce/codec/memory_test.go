@@ -37,6 +37,16 @@ func allocated(t *testing.T, c Codec, packed []byte) (size, held int64, err erro
 	return size, int64(after.TotalAlloc - before.TotalAlloc), err
 }
 
+// most is how many bytes the reader of a format may hold.
+var most = map[string]int64{
+	"gzip":    256 << 10, // a window of 32 KiB, tables and buffers
+	"deflate": 256 << 10,
+	"bzip2":   4 << 20, // 4 bytes for each of the 900,000 of a block, and tables
+	"zstd":    zstdWindow + 8<<20,
+	"snappy":  2*maxChunk + 64<<10,
+	"lz4":     2*maxChunk + 64<<10,
+}
+
 // TestBombIsReadInBoundedMemory: what grows a thousandfold is handed out in pieces.
 func TestBombIsReadInBoundedMemory(t *testing.T) {
 	const size = 40_000_000
@@ -46,8 +56,8 @@ func TestBombIsReadInBoundedMemory(t *testing.T) {
 		if err != nil || got != size {
 			t.Errorf("%s: %d bytes, error %v", c.Name(), got, err)
 		}
-		if bytes > c.Memory() {
-			t.Errorf("%s: reading allocates %d bytes, at most %d are promised", c.Name(), bytes, c.Memory())
+		if bytes > most[c.name] {
+			t.Errorf("%s: reading allocates %d bytes, at most %d are promised", c.Name(), bytes, most[c.name])
 		}
 	}
 }
@@ -101,8 +111,8 @@ func TestHostileLengths(t *testing.T) {
 		if !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s, %s: error %v, want %v", c.codec, c.name, err, c.want)
 		}
-		if bytes > codec.Memory() {
-			t.Errorf("%s, %s: reading allocates %d bytes, at most %d are promised", c.codec, c.name, bytes, codec.Memory())
+		if bytes > most[c.codec] {
+			t.Errorf("%s, %s: reading allocates %d bytes, at most %d are promised", c.codec, c.name, bytes, most[c.codec])
 		}
 	}
 }

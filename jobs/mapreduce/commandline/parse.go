@@ -71,7 +71,7 @@ type parser struct {
 
 	input, output             []string // output: at most one
 	mapper, combiner, reducer string
-	files, archives           []local
+	files, archives           []shipment
 	shipped                   []string // absolute paths of -file
 	reducers                  int      // -1 = not given
 	partitioner               string
@@ -131,7 +131,7 @@ func (p *parser) option(opt option) error {
 	case "background":
 		p.background = true
 	case "file", "files", "cacheFile", "archives", "cacheArchive":
-		return p.ship(opt)
+		p.ship(opt)
 	case "D", "jobconf", "cmdenv", "conf", "additionalconfspec", "fs", "dfs":
 		return p.setting(opt.name, value)
 	case "verbose", "debug":

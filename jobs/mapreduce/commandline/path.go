@@ -8,11 +8,15 @@ import (
 	"github.com/zennet/zennet/jobs/mapreduce/streaming"
 )
 
-// local is a file of this machine that goes into the tasks' working folder.
-type local struct {
-	path string // absolute, or a URL
-	link string // name there; "" = its own
+// shipment is a file that goes into the tasks' working folder.
+type shipment struct {
+	option string // that named it
+	path   string // as it was written; placed makes it absolute, or a URL of HDFS
+	link   string // name there; "" = its own
 }
+
+// remote says that the file lies in an HDFS.
+func (s shipment) remote() bool { return strings.HasPrefix(s.path, "hdfs:") }
 
 // abs is an absolute path of this machine.
 func (p *parser) abs(name string) string {
@@ -23,7 +27,7 @@ func (p *parser) abs(name string) string {
 }
 
 // ship takes -file, -files, -cacheFile, -archives and -cacheArchive.
-func (p *parser) ship(opt option) error {
+func (p *parser) ship(opt option) {
 	for _, value := range opt.values {
 		names := []string{value}
 		if opt.name != "file" {
@@ -33,28 +37,39 @@ func (p *parser) ship(opt option) error {
 			if name = strings.TrimSpace(name); name == "" {
 				continue
 			}
-			one := local{path: name}
+			one := shipment{option: opt.name, path: name}
 			if opt.name != "file" {
 				one.path, one.link, _ = strings.Cut(name, "#")
 			}
-			if rest, ok := strings.CutPrefix(one.path, "file:"); ok {
-				one.path = "/" + strings.TrimLeft(rest, "/")
-			}
-			if scheme.MatchString(one.path) {
-				return fmt.Errorf("%w: -%s %s: files for the tasks must lie on this machine", ErrUsage, opt.name, clip(name))
-			}
-			one.path = p.abs(one.path)
 			if opt.name == "archives" || opt.name == "cacheArchive" {
 				p.archives = append(p.archives, one)
 				continue
 			}
 			if opt.name == "file" {
-				p.shipped = append(p.shipped, one.path)
+				p.shipped = append(p.shipped, p.abs(one.path))
 			}
 			p.files = append(p.files, one)
 		}
 	}
-	return nil
+}
+
+// placed finds out where the files lie: those of -cacheFile and -cacheArchive, and what
+// has a scheme, where paths of -input do; others on this machine.
+func (p *parser) placed(list []shipment) ([]shipment, error) {
+	var out []shipment
+	for _, one := range list {
+		if strings.HasPrefix(one.option, "cache") || scheme.MatchString(one.path) {
+			var err error
+			if one.path, err = p.data(one.option, one.path); err != nil {
+				return nil, err
+			}
+		}
+		if !one.remote() {
+			one.path = p.abs(one.path)
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 // unqualified takes the folder off a command's program that -file ships: it lies in
@@ -107,10 +122,10 @@ func (p *parser) data(option, name string) (string, error) {
 	return fs + "/user/" + p.world.User + "/" + strings.TrimPrefix(name, "./"), nil
 }
 
-// around is the deepest folder that holds dir and every file.
-func around(dir string, files []local) string {
+// around is the deepest folder that holds dir and every file of this machine.
+func around(dir string, files []shipment) string {
 	for _, f := range files {
-		for dir != "/" && !strings.HasPrefix(f.path, dir+"/") {
+		for !f.remote() && dir != "/" && !strings.HasPrefix(f.path, dir+"/") {
 			dir = path.Dir(dir)
 		}
 	}

@@ -21,8 +21,17 @@ var resultsName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
 
 // write makes the job file.
 func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
-	dir := around(p.world.Dir, slices.Concat(p.files, p.archives))
-	usesHDFS := false
+	files, err := p.placed(p.files)
+	if err != nil {
+		return Job{}, err
+	}
+	archives, err := p.placed(p.archives)
+	if err != nil {
+		return Job{}, err
+	}
+	shipped := slices.Concat(files, archives)
+	dir := around(p.world.Dir, shipped)
+	usesHDFS := slices.ContainsFunc(shipped, shipment.remote)
 	place := func(option, name string) (string, error) {
 		at, err := p.data(option, name)
 		if err != nil {
@@ -77,8 +86,8 @@ func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
 		section.add("reducers", number(reducers))
 	}
 	section.addText("partitioner", p.partitioner)
-	section.addList("files", linked(dir, p.files))
-	section.addList("archives", linked(dir, p.archives))
+	section.addList("files", linked(dir, files))
+	section.addList("archives", linked(dir, archives))
 	if p.lazy {
 		section.add("lazyOutput", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
@@ -104,12 +113,12 @@ func (p *parser) write(conf, env []streaming.Setting) (Job, error) {
 }
 
 // linked are files as the job file lists them, each once.
-func linked(dir string, files []local) []string {
+func linked(dir string, files []shipment) []string {
 	var out []string
 	for _, f := range files {
 		name, ok := below(dir, f.path)
 		if !ok {
-			name = f.path // the folder itself; the job file's reader says so
+			name = f.path // a URL, or the folder itself, as the job file's reader will say
 		}
 		if f.link != "" && f.link != path.Base(f.path) {
 			name += "#" + f.link

@@ -14,9 +14,6 @@ const (
 	idleReads = 100
 )
 
-// bom is the byte order mark of UTF-8.
-var bom = []byte("\xef\xbb\xbf")
-
 // Reader hands out the records of a stream.
 type Reader struct {
 	src   io.Reader
@@ -42,19 +39,6 @@ func NewReader(src io.Reader, delimiter []byte, max int) *Reader {
 		max = math.MaxInt32
 	}
 	return &Reader{src: src, delim: delimiter, max: max, buf: make([]byte, startBuffer)}
-}
-
-// DropBOM leaves out a byte order mark at the stream's start; offsets still count
-// it. It is for a stream that is a file's beginning, before the first Next.
-func (r *Reader) DropBOM() {
-	for r.end-r.pos < len(bom) {
-		if err := r.fill(); err != nil {
-			break // Next says so
-		}
-	}
-	if bytes.HasPrefix(r.buf[r.pos:r.end], bom) {
-		r.pos += len(bom)
-	}
 }
 
 // Next is the next record, without its end; it is valid until the next call. The

@@ -87,31 +87,6 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-func TestDropBOM(t *testing.T) {
-	for _, c := range []struct {
-		name, data string
-		want       []string
-		starts     []int
-	}{
-		{"dropped", "\xef\xbb\xbfa\nb", []string{"a", "b"}, []int{3, 5}},
-		{"nothing else", "\xef\xbb\xbf", nil, nil},
-		{"only the first", "\xef\xbb\xbf\xef\xbb\xbfa", []string{"\xef\xbb\xbfa"}, []int{3}},
-		{"half of one", "\xef\xbb", []string{"\xef\xbb"}, []int{0}},
-		{"none", "ab\n", []string{"ab"}, []int{0}},
-		{"later", "a\n\xef\xbb\xbfb", []string{"a", "\xef\xbb\xbfb"}, []int{0, 2}},
-		{"an empty file", "", nil, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := NewReader(iotest.OneByteReader(strings.NewReader(c.data)), nil, 0)
-			r.DropBOM()
-			got, starts := readAll(t, r)
-			if !cmp.Equal(got, c.want) || !cmp.Equal(starts, c.starts) {
-				t.Errorf("%q at %v, want %q at %v", got, starts, c.want, c.starts)
-			}
-		})
-	}
-}
-
 // anyFile draws bytes that are full of ends, and a delimiter of the same bytes.
 func anyFile(t *rapid.T) (data []byte, delim string) {
 	alphabet := rapid.SampledFrom([]byte("ab\r\n"))

@@ -14,6 +14,10 @@ const (
 	MaxAttempts = 100
 )
 
+// DefaultCombineSpills is how many spills of a map are merged where its combiner runs
+// once more (mapreduce.map.combine.minspills).
+const DefaultCombineSpills = 3
+
 // DefaultTimeout is how long a process may be silent.
 const DefaultTimeout = 600 * time.Second
 
@@ -47,6 +51,7 @@ type Config struct {
 	MapOutputCodec            string // of what goes to the reducers; "" = as the worker likes
 	Partitioner               Partitioner
 	Comparator                Comparator
+	CombineSpills             int           `json:",omitempty"` // the combiner runs at merges of so many spills too; 0: at none
 	Timeout                   time.Duration // a process that reads and writes nothing for so long is killed; 0 = never
 	ExitIsFailure             bool          // an exit other than 0 fails the attempt
 	ReporterPrefix            string        // of lines on stderr that Report reads
@@ -143,6 +148,9 @@ func (c *Config) counts(o Options, p *properties) {
 	c.MaxSplit = p.size("mapreduce.input.fileinputformat.split.maxsize", 0)
 	if c.Reducers == 0 {
 		c.Combiner = Command{}
+	}
+	if spills := int(p.integer("mapreduce.map.combine.minspills", DefaultCombineSpills, 0, math.MaxInt32)); !c.Combiner.None() {
+		c.CombineSpills = max(1, spills)
 	}
 }
 

@@ -113,15 +113,19 @@ func TestOptionsWin(t *testing.T) {
 		o    Options
 		good func(Config) bool
 	}{
-		"nothing":      {Options{Reducers: -1}, func(c Config) bool { return reflect.DeepEqual(c, base()) }},
-		"reducers":     {Options{Reducers: 2, Conf: conf}, func(c Config) bool { return c.Reducers == 2 && c.Maps == 8 }},
-		"none":         {Options{Reducers: 2, Reducer: "NONE", Combiner: "cat", Conf: conf}, func(c Config) bool { return c.Reducers == 0 && c.Combiner.None() }},
-		"maps":         {Options{Reducers: -1, Maps: 3, Conf: conf}, func(c Config) bool { return c.Reducers == 7 && c.Maps == 3 }},
-		"partitioner":  {Options{Reducers: -1, Mapper: "cat", Partitioner: "hash", Conf: conf}, func(c Config) bool { return c.Partitioner.Kind == PartitionHash }},
-		"class":        {Options{Reducers: -1, Partitioner: "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"}, func(c Config) bool { return c.Partitioner.Kind == PartitionRange && c.Partitioner.Order.Offsets }},
-		"mapper class": {Options{Reducers: -1, Conf: conf}, func(c Config) bool { return c.Mapper.Builtin == BuiltinInverse && c.Comparator.Plain() }},
-		"mapper":       {Options{Reducers: -1, Mapper: "cat -n", Conf: conf}, func(c Config) bool { return reflect.DeepEqual(c.Mapper.Args, []string{"cat", "-n"}) }},
-		"regex":        {Options{Reducers: -1, Mapper: "org.apache.hadoop.mapred.lib.RegexMapper", Conf: conf}, func(c Config) bool { return reflect.DeepEqual(c.Mapper, Command{BuiltinRegex, []string{"a(b)", "1"}}) }},
+		"nothing":            {Options{Reducers: -1}, func(c Config) bool { return reflect.DeepEqual(c, base()) }},
+		"reducers":           {Options{Reducers: 2, Conf: conf}, func(c Config) bool { return c.Reducers == 2 && c.Maps == 8 }},
+		"none":               {Options{Reducers: 2, Reducer: "NONE", Combiner: "cat", Conf: conf}, func(c Config) bool { return c.Reducers == 0 && c.Combiner.None() }},
+		"maps":               {Options{Reducers: -1, Maps: 3, Conf: conf}, func(c Config) bool { return c.Reducers == 7 && c.Maps == 3 }},
+		"partitioner":        {Options{Reducers: -1, Mapper: "cat", Partitioner: "hash", Conf: conf}, func(c Config) bool { return c.Partitioner.Kind == PartitionHash }},
+		"class":              {Options{Reducers: -1, Partitioner: "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"}, func(c Config) bool { return c.Partitioner.Kind == PartitionRange && c.Partitioner.Order.Offsets }},
+		"mapper class":       {Options{Reducers: -1, Conf: conf}, func(c Config) bool { return c.Mapper.Builtin == BuiltinInverse && c.Comparator.Plain() }},
+		"mapper":             {Options{Reducers: -1, Mapper: "cat -n", Conf: conf}, func(c Config) bool { return reflect.DeepEqual(c.Mapper.Args, []string{"cat", "-n"}) }},
+		"regex":              {Options{Reducers: -1, Mapper: "org.apache.hadoop.mapred.lib.RegexMapper", Conf: conf}, func(c Config) bool { return reflect.DeepEqual(c.Mapper, Command{BuiltinRegex, []string{"a(b)", "1"}}) }},
+		"combiner":           {Options{Reducers: -1, Combiner: "cat"}, func(c Config) bool { return c.CombineSpills == 3 }},
+		"combiner at merges": {Options{Reducers: -1, Combiner: "cat", Conf: settings("min.num.spills.for.combine=5")}, func(c Config) bool { return c.CombineSpills == 5 }},
+		"combiner always":    {Options{Reducers: -1, Combiner: "cat", Conf: settings("mapreduce.map.combine.minspills=0")}, func(c Config) bool { return c.CombineSpills == 1 }},
+		"no combiner":        {Options{Reducers: -1, Conf: settings("mapreduce.map.combine.minspills=2")}, func(c Config) bool { return c.CombineSpills == 0 }},
 		"aggregate": {Options{Reducers: -1, Reducer: "Aggregate", Combiner: "cat"}, func(c Config) bool {
 			return c.Combiner.Builtin == BuiltinAggregate && c.Reducer.Builtin == BuiltinAggregate
 		}},

@@ -22,8 +22,10 @@ type Options struct {
 	Files     int                  // open at once in a merge
 	Dir       string               // for runs; made when it is needed
 	// Combine, if any, is called with every run, partition by partition; what it
-	// emits takes the run's place.
-	Combine func(run *Run, emit func(key, value []byte) error) error
+	// emits takes the run's place. Where at least MergeCombine runs are merged at the
+	// end, it is called with these once more; 0: never.
+	Combine      func(run *Run, emit func(key, value []byte) error) error
+	MergeCombine int
 	// Sum says that values which are whole numbers are to be added up instead.
 	Sum bool
 }
@@ -72,6 +74,8 @@ type Collector struct {
 	runs  []run
 	stats Stats
 	write *segment.Writer
+
+	recombine func(run *Run, emit func(key, value []byte) error) error // of merges
 }
 
 // run is a file of one segment a partition.
@@ -95,6 +99,7 @@ func New(o Options) (*Collector, error) {
 		if c.inner, err = New(options); err != nil {
 			return nil, err
 		}
+		c.inner.recombine = o.Combine
 	}
 	var err error
 	if c.arena, err = newArena(size); err != nil {
@@ -234,6 +239,11 @@ func (c *Collector) Finish(name func(reducer int) string) error {
 		return err
 	}
 	c.table.slots = nil
+	if n := c.options.MergeCombine; c.recombine != nil && n > 0 && len(c.runs) >= max(n, 2) {
+		if done, err := c.mergeCombined(name); done || err != nil {
+			return err
+		}
+	}
 	for p := range ends {
 		if err := c.segment(name(p), func(f *os.File) (segment.Footer, int64, error) { return c.merge(p, f) }); err != nil {
 			return err
@@ -273,7 +283,8 @@ func (c *Collector) Stats() Stats {
 	s := c.stats
 	if c.inner != nil {
 		in := c.inner.Stats()
-		s.CombineOut += in.Records
+		s.CombineIn += in.CombineIn
+		s.CombineOut += in.Records + in.CombineOut
 		s.Spilled += in.Spilled
 		s.SpillBytes += in.SpillBytes
 		s.Runs += in.Runs

@@ -21,8 +21,9 @@
 //     merge takes as much again only after the region is given back.
 //
 // A combiner sees each run in order before it is written; what it makes goes
-// through a Collector of its own, a quarter of the size, for it may change keys.
-// Sums are made in place.
+// through a Collector of its own, a quarter of the size, for it may change keys. It
+// sees the runs once more where enough of them are merged (combine.go). Sums are made
+// in place.
 //
 // Start at collector.go.
 package collect

@@ -61,6 +61,14 @@ func (r *cursor) takeChunk(at uint32) {
 	r.values = int(binary.LittleEndian.Uint32(head[8:]))
 }
 
+// entry gives the next key with some of its values; they are nil at the end.
+func (r *cursor) entry() (key, values []byte, err error) {
+	if more, err := r.Next(); err != nil || !more {
+		return nil, nil, err
+	}
+	return r.key, r.data, nil
+}
+
 // Key implements segment.Source.
 func (r *cursor) Key() []byte { return r.key }
 
@@ -69,27 +77,6 @@ func (r *cursor) Same() bool { return r.same }
 
 // Payload implements segment.Source.
 func (r *cursor) Payload(*[]byte) ([]byte, error) { return r.data, nil }
-
-// Run is what a combiner reads: the records of one run in order.
-type Run struct {
-	cursor  cursor
-	rest    []byte // values of the current entry
-	records uint64
-}
-
-// Next gives the next record, good until the next call; ok is false at the end.
-// The records of a partition come together, partitions in their order.
-func (r *Run) Next() (key, value []byte, ok bool, err error) {
-	for len(r.rest) == 0 {
-		if more, err := r.cursor.Next(); err != nil || !more {
-			return nil, nil, false, err
-		}
-		r.rest = r.cursor.data
-	}
-	value, r.rest, err = segment.Value(r.rest)
-	r.records++
-	return r.cursor.key, value, err == nil, err
-}
 
 // writeTo writes the entries from start to end, which are sorted, as a segment.
 func (c *Collector) writeTo(f *os.File, start, end int) (segment.Footer, int64, error) {
@@ -181,7 +168,8 @@ func (c *Collector) alone(key, value []byte) error {
 func (c *Collector) combine() error {
 	if c.arena.count > 0 {
 		c.sort()
-		r := &Run{cursor: cursor{arena: c.arena, entries: c.arena.entries()}}
+		entries := cursor{arena: c.arena, entries: c.arena.entries()}
+		r := &Run{next: entries.entry}
 		if err := c.options.Combine(r, c.inner.Add); err != nil {
 			return fmt.Errorf("combine: %w", err)
 		}
@@ -193,6 +181,18 @@ func (c *Collector) combine() error {
 
 // merge merges one partition of all runs.
 func (c *Collector) merge(partition int, f *os.File) (segment.Footer, int64, error) {
+	m, err := c.openMerge(partition, c.options.Memory)
+	if err != nil {
+		return segment.Footer{}, 0, err
+	}
+	c.stats.Passes += m.Passes
+	c.stats.SpillBytes += m.Spilled
+	footer, size, err := m.WriteTo(f)
+	return footer, size, errors.Join(err, m.Close())
+}
+
+// openMerge starts to merge one partition of all runs.
+func (c *Collector) openMerge(partition int, memory int64) (*segment.Merge, error) {
 	inputs := make([]segment.Input, 0, len(c.runs))
 	for _, r := range c.runs {
 		from := int64(0)
@@ -203,12 +203,5 @@ func (c *Collector) merge(partition int, f *os.File) (segment.Footer, int64, err
 			inputs = append(inputs, segment.Input{Path: r.path, Offset: from, Size: size})
 		}
 	}
-	m, err := segment.Options{Compare: c.options.Compare, Memory: c.options.Memory, Files: c.options.Files, Dir: c.options.Dir}.Open(inputs)
-	if err != nil {
-		return segment.Footer{}, 0, err
-	}
-	c.stats.Passes += m.Passes
-	c.stats.SpillBytes += m.Spilled
-	footer, size, err := m.WriteTo(f)
-	return footer, size, errors.Join(err, m.Close())
+	return segment.Options{Compare: c.options.Compare, Memory: memory, Files: c.options.Files, Dir: c.options.Dir}.Open(inputs)
 }

@@ -18,6 +18,7 @@ type Dial = func(ctx context.Context) (io.ReadWriteCloser, error)
 // Event is a message about a task; exactly one field is set.
 type Event struct {
 	Started *protocol.Started
+	Said    *protocol.Said
 	Exited  *protocol.Exited
 }
 
@@ -263,6 +264,8 @@ func (c *Client) read(in io.Reader) error {
 		switch m := m.(type) {
 		case *protocol.Started:
 			ev.Started = m
+		case *protocol.Said:
+			ev.Said = m
 		case *protocol.Exited:
 			ev.Exited = m
 		case *protocol.Reading:
