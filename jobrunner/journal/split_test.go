@@ -33,6 +33,11 @@ func TestSplits(t *testing.T) {
 			t.Errorf("%v, %v", names, err)
 		}
 	}
+	places, err := j.SplitPlaces()
+	must(t, err)
+	if d := cmp.Diff(map[types.Address][]types.Hash{a: {one.Name}, b: {one.Name}}, places); d != "" {
+		t.Error(d)
+	}
 	_, err = j.SplitAt(two.Name, a)
 	wants(t, err, ErrNotFound)
 	must(t, j.KeepSplit(two, a, time.Now()))
