@@ -159,7 +159,7 @@ func (a *acquirer) ask(need int) error {
 	budget, since := r.job.Budget, r.job.Since
 	r.mu.Unlock()
 	res := r.spec.Resources
-	request := Request{Job: r.id, Count: need, MaxRate: r.spec.Providers.MaxRate, Deny: deny, MinProviders: r.spec.Providers.Min,
+	request := Request{Job: r.id, Count: need, MaxRate: r.spec.Providers.MaxRate, Deny: deny, MinProviders: r.spec.Providers.Min, Near: r.nearness(),
 		Budget: budget, Since: since, Info: r.spec.Name, Seconds: leaseSeconds, Deadline: r.e.now().Add(offerWait),
 		Spec: protocol.Spec{MilliCPU: res.MilliCPU, Memory: res.Memory, Disk: res.Disk, Pids: maxPids, Image: r.spec.Image, Programs: r.graph.Programs}}
 	err := r.e.market.Acquire(ctx, request, a.take)

@@ -91,6 +91,30 @@ func (s *slot) near() (tasks []int) {
 	return tasks
 }
 
+// nearness is what part of the run's splits providers have, 0 to 1.
+func (r *run) nearness() map[types.Address]float64 {
+	if r.source == nil || len(r.fed()) == 0 {
+		return nil
+	}
+	places, err := r.e.journal.SplitPlaces()
+	if err != nil {
+		r.log.Warn("it is not known where splits lie", "err", err)
+	}
+	out := map[types.Address]float64{}
+	for provider, names := range places {
+		has := 0
+		for _, name := range names {
+			if len(r.fed()[name]) > 0 {
+				has++
+			}
+		}
+		if has > 0 {
+			out[provider] = float64(has) / float64(len(r.fed()))
+		}
+	}
+	return out
+}
+
 // feedSplit feeds an attempt what it is to have from source, from where it lies at
 // the provider, or so that it lies there afterwards.
 func (s *slot) feedSplit(ctx context.Context, w *work, fresh bool, source client.Source) (protocol.Fed, error) {

@@ -88,6 +88,13 @@ func TestSplitsAreSought(t *testing.T) {
 	one, _ := busy("one")
 	end(one)
 	two, slots := busy("two")
+	sum := 0.0
+	for _, part := range two.nearness() {
+		sum += part
+	}
+	if sum != 1 { // each split lies at one of the two
+		t.Errorf("providers have %v of the input", two.nearness())
+	}
 	for _, slot := range slots {
 		has, err := r.journal.SplitsAt(slot.Provider)
 		if err != nil || len(has) == 0 {

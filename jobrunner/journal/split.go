@@ -76,19 +76,27 @@ func (j *Journal) SplitAt(name types.Hash, provider types.Address) (Split, error
 
 // SplitsAt lists the names of the splits that a provider is known to have.
 func (j *Journal) SplitsAt(provider types.Address) ([]types.Hash, error) {
-	rows, err := j.read.Query(`SELECT name FROM split_places JOIN splits ON split=number WHERE provider=?`, provider[:])
+	places, err := j.splitPlaces(`WHERE provider=?`, provider[:])
+	return places[provider], err
+}
+
+// SplitPlaces lists the names of the splits that every provider is known to have.
+func (j *Journal) SplitPlaces() (map[types.Address][]types.Hash, error) { return j.splitPlaces("") }
+
+func (j *Journal) splitPlaces(where string, args ...any) (map[types.Address][]types.Hash, error) {
+	rows, err := j.read.Query(`SELECT provider, name FROM split_places JOIN splits ON split=number `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read splits: %w", err)
 	}
 	defer rows.Close()
-	var out []types.Hash
+	out := map[types.Address][]types.Hash{}
 	for rows.Next() {
-		var name []byte
-		if err := rows.Scan(&name); err != nil {
+		var provider, name []byte
+		if err := rows.Scan(&provider, &name); err != nil {
 			return nil, fmt.Errorf("read splits: %w", err)
 		}
-		if len(name) == len(types.Hash{}) {
-			out = append(out, types.Hash(name))
+		if len(provider) == len(types.Address{}) && len(name) == len(types.Hash{}) {
+			out[types.Address(provider)] = append(out[types.Address(provider)], types.Hash(name))
 		}
 	}
 	return out, rows.Err()

@@ -33,6 +33,11 @@ func TestSplits(t *testing.T) {
 			t.Errorf("%v, %v", names, err)
 		}
 	}
+	places, err := j.SplitPlaces()
+	must(t, err)
+	if d := cmp.Diff(map[types.Address][]types.Hash{a: {one.Name}, b: {one.Name}}, places); d != "" {
+		t.Error(d)
+	}
 	_, err = j.SplitAt(two.Name, a)
 	wants(t, err, ErrNotFound)
 	must(t, j.KeepSplit(two, a, time.Now()))
@@ -53,8 +58,16 @@ func TestSplitsAreBounded(t *testing.T) {
 	j := open(t)
 	provider := types.Address{1}
 	const more = 10
-	for i := range maxSplits + more {
-		must(t, j.KeepSplit(Split{Name: types.Hash{byte(i), byte(i >> 8), 1}, Size: 1, Chunks: []types.Hash{{1}}}, provider, time.Now()))
+	name := func(i int) types.Hash { return types.Hash{byte(i >> 8), byte(i), 1} }
+	must(t, j.do("", true, func(tx *txn) error {
+		return tx.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i+1<?)
+			INSERT INTO splits (name, size, chunks) SELECT unhex(printf('%04x01', i) || hex(zeroblob(29))), 1, zeroblob(32) FROM n`, maxSplits)
+	}))
+	must(t, j.do("", true, func(tx *txn) error {
+		return tx.exec(`INSERT INTO split_places (provider, split, at) SELECT ?, number, 0 FROM splits WHERE true`, provider[:])
+	}))
+	for i := range more {
+		must(t, j.KeepSplit(Split{Name: name(maxSplits + i), Size: 1, Chunks: []types.Hash{{1}}}, provider, time.Now()))
 	}
 	must(t, j.Sync())
 	names, err := j.SplitsAt(provider)
@@ -64,7 +77,7 @@ func TestSplitsAreBounded(t *testing.T) {
 	if len(names) != maxSplits || places != maxSplits {
 		t.Errorf("%d splits at %d places, want %d", len(names), places, maxSplits)
 	}
-	if slices.Contains(names, types.Hash{more - 1, 0, 1}) || !slices.Contains(names, types.Hash{more, 0, 1}) {
+	if slices.Contains(names, name(more-1)) || !slices.Contains(names, name(more)) {
 		t.Error("others were forgotten than the first ones")
 	}
 }

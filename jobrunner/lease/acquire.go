@@ -27,11 +27,14 @@ type Request struct {
 	Deny         []types.Address
 	Avoid        []types.Address // only where nobody else offers
 	MinProviders int
-	Budget       types.Amount // of the whole job, fees included
-	Since        time.Time    // leases of the job opened from here on count against Budget
-	Seconds      uint32       // how long a lease is expected to last
-	Deadline     time.Time    // when to give up
-	Info         string       // for people, in the announcement
+	// Near says of providers what part of the job's input they have, 0 to 1: one that
+	// has all of it may ask twice as much as one that has nothing.
+	Near     map[types.Address]float64
+	Budget   types.Amount // of the whole job, fees included
+	Since    time.Time    // leases of the job opened from here on count against Budget
+	Seconds  uint32       // how long a lease is expected to last
+	Deadline time.Time    // when to give up
+	Info     string       // for people, in the announcement
 }
 
 // offer is a provider that waits for an answer.

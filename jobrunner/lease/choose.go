@@ -104,7 +104,7 @@ func prices(offers []offer) []float64 {
 
 // best is the index of the offer to take next, or -1: not to be avoided, of the
 // network that failed least in this request, of a network, then a provider, with
-// the fewest leases of this job, the cheapest. Where as many distinct providers are
+// the fewest leases of this job, the cheapest for what it has already. Where as many distinct providers are
 // still missing as containers, a known one will not do.
 func (q *request) best(held map[types.Address]int, want int) int {
 	price := prices(q.offers)
@@ -130,7 +130,7 @@ func (q *request) best(held map[types.Address]int, want int) int {
 		if hx, hy := held[x.s.provider], held[y.s.provider]; hx != hy {
 			return hx < hy
 		}
-		return price[order[a]] < price[order[b]]
+		return price[order[a]]/(1+q.Near[x.s.provider]) < price[order[b]]/(1+q.Near[y.s.provider])
 	})
 	for _, i := range order {
 		if held[q.offers[i].s.provider] > 0 && q.MinProviders-len(held) >= want {

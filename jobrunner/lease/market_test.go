@@ -328,6 +328,8 @@ func TestBest(t *testing.T) {
 	}{
 		"cheapest":                {&request{offers: []offer{offerOf(a, 9, 100), offerOf(c, 7, 100), offerOf(d, 8, 100)}}, nil, 1, 1},
 		"for the work it does":    {&request{offers: []offer{offerOf(a, 9, 50), offerOf(c, 7, 100)}}, nil, 1, 0},
+		"near to its input":       {&request{Request: Request{Near: map[types.Address]float64{a: 0.5}}, offers: []offer{offerOf(a, 9, 100), offerOf(c, 7, 100)}}, nil, 1, 0},
+		"too dear for that":       {&request{Request: Request{Near: map[types.Address]float64{a: 0.5}}, offers: []offer{offerOf(a, 11, 100), offerOf(c, 7, 100)}}, nil, 1, 1},
 		"spread":                  {&request{offers: []offer{offerOf(a, 1, 100), offerOf(c, 7, 100)}}, map[types.Address]int{a: 1}, 1, 1},
 		"avoided last":            {&request{Request: Request{Avoid: []types.Address{a}}, offers: []offer{offerOf(a, 1, 100), offerOf(c, 7, 100)}}, map[types.Address]int{c: 3}, 1, 1},
 		"avoided, nobody else":    {&request{Request: Request{Avoid: []types.Address{a}}, offers: []offer{offerOf(a, 1, 100)}}, nil, 1, 0},
