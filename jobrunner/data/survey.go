@@ -37,7 +37,7 @@ func (d *Data) Survey(ctx context.Context) ([]spec.Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := survey{data: d, ctx: ctx, recursive: config.Input.Recursive, tried: map[sort]bool{}}
+	s := survey{data: d, ctx: ctx, recursive: config.Input.Recursive, tried: map[alike]bool{}}
 	if config.Input.Format == streaming.FormatNLine {
 		s.lines = config.Input.Lines
 	}
@@ -56,11 +56,11 @@ type survey struct {
 	recursive bool
 	lines     int // of a map; 0: files are cut by their sizes
 	found     []spec.Found
-	tried     map[sort]bool
+	tried     map[alike]bool
 }
 
-// sort is what files have in common of which all can be read or none.
-type sort struct{ system, folder, access string }
+// alike is what files have in common of which all can be read or none.
+type alike struct{ system, folder, access string }
 
 // input adds the files of one input: a file, a folder, or a pattern of these.
 func (s *survey) input(text string) error {
@@ -233,10 +233,10 @@ func (s *survey) file(sys files.System, p place, f files.Info) error {
 	return s.bound(len(s.found))
 }
 
-// try opens a file, unless one of its sort was opened: a listing does not tell
+// try opens a file, unless one like it was opened: a listing does not tell
 // whether files may be read, nor whether they can be from here.
 func (s *survey) try(sys files.System, p place, f files.Info) error {
-	one := sort{p.scheme + p.authority, path.Dir(f.Path), f.Access}
+	one := alike{p.scheme + p.authority, path.Dir(f.Path), f.Access}
 	if f.Size == 0 || s.tried[one] || len(s.tried) >= maxTried {
 		return nil
 	}

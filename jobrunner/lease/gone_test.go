@@ -85,11 +85,20 @@ func TestNoContainer(t *testing.T) {
 	b.start = 1
 	p := newSeller(t, b.ledger, 2)
 	p.stuck = true
-	p.caps.MaxRate /= 2 // it is taken first
-	other := newSeller(t, b.ledger, 3)
-	other.caps.Slots = 1
 	b.open()
-	l := b.acquire(b.request(1))[0]
+	came := make(chan *Lease, 1)
+	go func() {
+		defer close(came)
+		if err := b.market.Acquire(b.context(30*time.Second), b.request(1), func(l *Lease) { came <- l }); err != nil {
+			t.Error(err)
+		}
+	}()
+	b.until(20*time.Second, "a channel", func() bool { return len(p.funded()) > 0 })
+	other := newSeller(t, b.ledger, 3) // comes when the first one is taken
+	l := <-came
+	if l == nil {
+		t.Fatal("no container")
+	}
 	if l.Provider() != other.key.Address() {
 		t.Errorf("a container of %s", l.Provider().Short())
 	}

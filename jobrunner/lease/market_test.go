@@ -240,6 +240,8 @@ func TestOneLease(t *testing.T) {
 		t.Errorf("verdict %q, receipt %s", record.Verdict, record.ReceiptTx.Short())
 	}
 	b.balanced()
+	b.ledger.mu.Lock()
+	defer b.ledger.mu.Unlock()
 	if got := len(b.ledger.state.Announcements()); got != 0 {
 		t.Logf("%d announcements left to expire", got)
 	}

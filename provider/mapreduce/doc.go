@@ -16,7 +16,7 @@
 //   - a task's output depends on its input and its program only: two attempts write
 //     the same bytes;
 //   - memory is bounded by the task's share of the lease, whatever the input, but for
-//     a few copies of the largest record;
+//     a few copies of the largest record, which may have an eighth of the lease's;
 //   - where a task fails, the last line on stderr says why, and the exit code is that of
 //     the user's program where that is what failed, else 1.
 //

@@ -227,6 +227,38 @@ func FuzzUntar(f *testing.F) {
 	})
 }
 
+// What is read of an image is counted, once for its hash and once more to unpack it;
+// one that is there already is not read again.
+func TestUnpacked(t *testing.T) {
+	dir := t.TempDir()
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	content := bytes.Repeat([]byte("x"), 100_000)
+	if err := w.WriteHeader(&tar.Header{Name: "f", Typeflag: tar.TypeReg, Size: int64(len(content)), Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(content)
+	w.Close()
+	path := filepath.Join(dir, "image.tar")
+	size := uint64(archive.Len())
+	if err := errors.Join(os.WriteFile(path, archive.Bytes(), 0o600), os.Mkdir(filepath.Join(dir, "images"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	r := &Runc{cfg: Config{Dir: dir}, archives: map[archiveID]string{}}
+	for range 2 {
+		folder, err := r.unpacked(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(folder, "f")); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("unpacked %d bytes: %v", len(got), err)
+		}
+		if n := r.Unpacked(); n < size+uint64(len(content)) || n > 2*size {
+			t.Errorf("%d bytes were read of %d", n, size)
+		}
+	}
+}
+
 // TestSeccomp: no call is allowed and refused at once, none is listed twice.
 func TestSeccomp(t *testing.T) {
 	seen := map[string]string{}

@@ -10,5 +10,5 @@
 // TestMain and Shared in the tests.
 //
 // Start at cluster.go; faults.go has the ways to hurt it, config.go the settings,
-// yarn.go what the comparison with Hadoop's own MapReduce needs.
+// made.go what is made once for all, yarn.go what the comparison with Hadoop's own MapReduce needs.
 package hdfstest

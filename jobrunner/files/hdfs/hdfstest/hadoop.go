@@ -31,9 +31,6 @@ var jars = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// made is something that scripts/hadoop.sh has made beside the jars.
-func (c *Cluster) made(name string) string { return filepath.Join(filepath.Dir(c.lib), "made", name) }
-
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
