@@ -42,6 +42,12 @@ var hadoopCases = []hadoopCase{
 	{name: "delimiter-two", args: "-D textinputformat.record.delimiter=|| -input /in/blocks/delimited.txt -mapper 'sed s/^/x/' -reducer cat"},
 	{name: "delimiter-key", args: "-D textinputformat.record.delimiter=| -D stream.map.input.ignoreKey=false -input /in/delimited.txt -mapper cat -reducer NONE"},
 	{name: "delimiter-words", args: "-D textinputformat.record.delimiter=w1 -input /in/words.txt -mapper cat -reducer NONE"},
+	{name: "delimiter-lf", args: "-D textinputformat.record.delimiter=\n -input /in/mixed.txt -mapper cat -reducer NONE"},
+	{name: "delimiter-overlap", args: "-D textinputformat.record.delimiter=aab -input /in/overlap.txt -mapper cat -reducer NONE"},
+	{name: "delimiter-packed", args: "-D textinputformat.record.delimiter=w1 -input /in/packed/mixed.gz -input /in/packed/mixed.bz2 -mapper cat -reducer NONE"},
+	{name: "delimiter-keyvalue", args: "-D textinputformat.record.delimiter=|" + keyValueInput + "-input /in/delimited.txt -mapper cat -reducer NONE"},
+	{name: "delimiter-nline", args: "-D textinputformat.record.delimiter=|" + nLineInput + "-input /in/delimited.txt -mapper cat -reducer NONE"},
+	{name: "delimiter-bom", args: "-D textinputformat.record.delimiter=\n -D stream.map.input.ignoreKey=false -input /in/bom.txt -mapper cat -reducer NONE"},
 	{name: "output-crlf", args: "-input /in/words.txt -mapper 'sed s/$/\r/' -reducer 'sed s/$/\r/'"},
 	{name: "output-cr", args: "-input /in/words.txt -mapper 'tr w \r' -reducer 'tr 1 \r' -numReduceTasks 2", quick: true},
 	{name: "output-nul", args: `-input /in/words.txt -mapper 'tr w1 \000\t' -reducer cat -numReduceTasks 2`},
@@ -57,13 +63,13 @@ var hadoopCases = []hadoopCase{
 	{name: "packed-key", args: "-D stream.map.input.ignoreKey=false -input /in/packed/mixed.gz -input /in/packed/mixed.bz2 -input /in/packed/bom.gz -mapper cat -reducer NONE"},
 	{name: "packed-torn", args: once + "-input /in/raw/torn.gz -mapper cat -reducer NONE", fails: true},
 	{name: "packed-not-gz", args: once + "-input /in/bad/not.gz -mapper cat -reducer NONE", fails: true},
-	{name: "packed-nline", args: "-D mapreduce.input.lineinputformat.linespermap=2" + nLineInput + "-input /in/packed/mixed.gz -mapper cat -reducer NONE"},
 	{name: "out-gzip", args: compressed + "GzipCodec -input /in/mixed.txt -mapper cat -reducer cat -numReduceTasks 2", quick: true},
 	{name: "out-bzip2", args: compressed + "BZip2Codec -input /in/words.txt -mapper cat -reducer NONE"},
 	{name: "out-snappy", args: compressed + "SnappyCodec -input /in/words.txt -mapper cat -reducer cat -numReduceTasks 2"},
 	{name: "out-lz4", args: compressed + "Lz4Codec -input /in/words.txt -mapper cat -reducer cat"},
 	{name: "out-default", args: "-D mapred.output.compress=true -input /in/words.txt -mapper cat -reducer cat"},
 	{name: "out-empty-parts", args: compressed + "GzipCodec -input /in/one.txt -mapper cat -reducer cat -numReduceTasks 4"},
+	{name: "out-short-class", args: "-D mapred.output.compress=true -D mapred.output.compression.codec=GzipCodec -input /in/one.txt -mapper cat -reducer cat", fails: true},
 	{name: "map-output-compressed", args: "-D mapred.compress.map.output=true -D mapred.map.output.compression.codec=org.apache.hadoop.io.compress.SnappyCodec -input /in/words.txt -mapper 'cut -c1-3' -reducer 'uniq -c'"},
 
 	// Names of inputs.
@@ -109,6 +115,8 @@ var hadoopCases = []hadoopCase{
 	{name: "glob-unclosed", args: "-input '/in/glob/[a' -mapper cat -reducer cat", fails: true},
 	{name: "glob-order", args: "-input '/in/glob/*.txt' -mapper cat -reducer NONE"},
 	{name: "nested-order", args: "-D mapreduce.input.fileinputformat.input.dir.recursive=true -input /in/order -mapper cat -reducer NONE"},
+	{name: "nested-hidden-only", args: "-input /in/hidden -mapper cat -reducer cat"},
+	{name: "nested-hidden-folder", args: "-input /in/nest/.dot -mapper cat -reducer cat", fails: true},
 	{name: "no-input", args: "-mapper cat -reducer cat", fails: true},
 
 	// Keys and values.
@@ -121,6 +129,8 @@ var hadoopCases = []hadoopCase{
 	{name: "fields-empty", args: "-D stream.map.output.field.separator= -D stream.reduce.input.field.separator= -D stream.num.map.output.key.fields=1 -input /in/mixed.txt -mapper cat -reducer cat", quick: true},
 	{name: "fields-long-separators", args: "-D stream.map.output.field.separator=., -D stream.reduce.input.field.separator=== -D stream.reduce.output.field.separator=== -D mapreduce.output.textoutputformat.separator=-- -input /in/dots.txt -mapper 'sed s/[.]/.,/g' -reducer cat", separator: "--"},
 	{name: "fields-many", args: "-D stream.num.map.output.key.fields=9 -D stream.num.reduce.output.key.fields=9 -input /in/mixed.txt -mapper cat -reducer cat"},
+	{name: "fields-zero", args: "-D stream.num.map.output.key.fields=0 -D stream.num.reduce.output.key.fields=-1 -input /in/mixed.txt -mapper cat -reducer cat"},
+	{name: "fields-no-number", args: "-D stream.num.map.output.key.fields=x -input /in/mixed.txt -mapper cat -reducer cat", fails: true},
 	{name: "fields-map-input", args: "-D stream.map.input.field.separator=: -D stream.map.input.ignoreKey=false -input /in/mixed.txt -mapper cat -reducer NONE"},
 	{name: "fields-both-names", args: "-D mapred.reduce.tasks=2 -D mapreduce.job.reduces=3 -D mapred.text.key.partitioner.options=-k1,1 -D map.output.key.field.separator=. -input /in/dots.txt -mapper cat -reducer cat" + fieldPartitioner},
 	{name: "keyvalue", args: keyValueInput + "-input /in/mixed.txt -mapper cat -reducer cat", quick: true},
@@ -154,6 +164,7 @@ var hadoopCases = []hadoopCase{
 	{name: "sort-numeric-bytes", args: fieldComparator + "-D mapreduce.partition.keycomparator.options='-k1.2,1.3n -k1' -input /in/words.txt -mapper 'cut -c1-5' -reducer cat"},
 	{name: "sort-bad-option", args: once + fieldComparator + "-D mapreduce.partition.keycomparator.options=-kx -input /in/dots.txt -mapper cat -reducer cat", fails: true},
 	{name: "partition-unknown", args: "-partitioner org.example.Missing -input /in/one.txt -mapper cat -reducer cat", fails: true},
+	{name: "partition-many-reducers", args: "-input /in/words.txt -mapper 'cut -c1-2' -reducer 'uniq -c' -numReduceTasks 40"},
 
 	// Splits.
 	{name: "splits", args: "-input /in/blocks/text.txt -mapper cat -reducer NONE", quick: true},
@@ -171,6 +182,7 @@ var hadoopCases = []hadoopCase{
 
 	// Properties.
 	{name: "cmdenv", args: "-cmdenv FRUIT=apple -cmdenv 'A=1 2' -cmdenv B=x=y -cmdenv E= -input /in/one.txt -mapper 'python3 env.py FRUIT A B E' -reducer NONE -file %/env.py", quick: true},
+	{name: "cmdenv-over", args: "-D my.own=a -cmdenv my_own=b -cmdenv mapreduce_task_partition=ü -input /in/one.txt -mapper 'python3 env.py my_own mapreduce_task_partition' -reducer NONE -file %/env.py"},
 	{name: "env-map", args: "-D my.own-property=value -D 'with.space=a  b ' -D mapred.job.name=named -input /in/one.txt -numReduceTasks 3 -mapper 'python3 env.py my_own_property with_space mapreduce_map_input_file mapreduce_map_input_start mapreduce_map_input_length map_input_file map_input_start map_input_length mapreduce_job_id mapreduce_task_id mapreduce_task_attempt_id mapreduce_task_partition mapreduce_task_ismap mapreduce_job_name mapreduce_job_maps mapreduce_job_reduces mapreduce_input_fileinputformat_inputdir mapreduce_output_fileoutputformat_outputdir mapred_job_id mapred_tip_id mapred_task_id mapred_task_partition mapred_task_is_map mapred_reduce_tasks mapred_job_name' -reducer cat -file %/env.py", quick: true},
 	{name: "env-reduce", args: "-D my.own=value -input /in/one.txt -mapper cat -reducer 'python3 env.py my_own mapreduce_map_input_file map_input_file mapreduce_job_id mapreduce_task_id mapreduce_task_attempt_id mapreduce_task_partition mapreduce_task_ismap mapreduce_job_maps mapreduce_job_reduces mapred_tip_id mapred_task_id mapred_task_is_map' -file %/env.py"},
 	{name: "env-streams", args: "-D stream.map.output.field.separator=. -D stream.num.map.output.key.fields=2 -D mapred.text.key.partitioner.options=-k1 -input /in/one.txt -mapper 'python3 env.py stream_map_output_field_separator stream_num_map_output_key_fields mapred_text_key_partitioner_options mapreduce_partition_keypartitioner_options stream_numinputspecs stream_addenvironment' -reducer NONE -file %/env.py"},
@@ -180,6 +192,8 @@ var hadoopCases = []hadoopCase{
 	{name: "conf-numbers", args: "-D mapred.reduce.tasks=2 -input /in/words.txt -mapper cat -reducer cat -numReduceTasks 3"},
 	{name: "conf-none", args: "-D mapred.reduce.tasks=2 -input /in/words.txt -mapper cat -reducer NONE"},
 	{name: "conf-zero", args: "-D mapreduce.job.reduces=0 -input /in/mixed.txt -mapper cat -reducer 'sed s/^/no/'"},
+	{name: "conf-no-number", args: "-D mapred.reduce.tasks=many -input /in/mixed.txt -mapper cat -reducer cat", fails: true},
+	{name: "conf-spaces", args: "-D 'mapreduce.job.reduces= 2 ' -D 'stream.num.map.output.key.fields= 2 ' -D stream.non.zero.exit.is.failure=no -input /in/mixed.txt -mapper cat -reducer cat"},
 	{name: "conf-jobconf", args: "-input /in/words.txt -mapper cat -reducer cat -jobconf mapred.reduce.tasks=2 -jobconf stream.num.map.output.key.fields=2"},
 	{name: "conf-file", args: "-conf %/own.xml -input /in/words.txt -mapper 'python3 env.py my_own my_other' -reducer cat -file %/env.py"},
 	{name: "conf-expanded", args: "-D my.a=x -D my.b=${my.a}y${my.none} -input /in/one.txt -mapper 'python3 env.py my_a my_b' -reducer NONE -file %/env.py"},

@@ -37,6 +37,9 @@ func (h *hadoop) inputs() {
 		"DoubleValueSum:d\t1.5\nDoubleValueSum:d\t2.25e1\nStringValueMax:s\tabc\nStringValueMax:s\tabd\nStringValueMin:s\tabc\nStringValueMin:s\tABC\n"+
 		"UniqValueCount:u\tx\nUniqValueCount:u\ty\nUniqValueCount:u\tx\nValueHistogram:h\ta\nValueHistogram:h\tb\nValueHistogram:h\ta\nValueHistogram:h\tc\nLongValueSum:\t4\nLongValueSum:a:b\t4\n")
 	in("sums.txt", "LongValueSum:2\t1\nLongValueSum:2.0\t1\nLongValueSum:10\t5\nLongValueSum:2\t1\n")
+	in("overlap.txt", "xaaabyaabaabzaab\naaaab")
+	in("hidden/_a.txt", "hidden\n")
+	in("hidden/.b.txt", "hidden\n")
 	in("nosum.txt", "LongValueSum:x\n")
 	in("histogram.txt", "ValueHistogram:h\ta\nValueHistogram:h\ta\t3\nValueHistogram:h\tb\nValueHistogram:é\t\xff\nUniqValueCount:u\t\xff\nUniqValueCount:u\t\xfe\nDoubleValueSum:d\t0.1\nDoubleValueSum:d\t0.2\nDoubleValueSum:big\t1e20\nDoubleValueSum:int\t3\n")
 	for _, name := range []string{"a/x", "a.txt", "a-b", "B", "ü", "ab/y", "aü"} {

@@ -155,7 +155,8 @@ func (c *Config) counts(o Options, p *properties) {
 }
 
 func (p *properties) fields(separator, keys string) Fields {
-	return Fields{Separator: []byte(p.textOr(separator, "\t")), Keys: int(p.integer(keys, 1, 1, MaxKeys))}
+	// Hadoop looks for the first separator whatever less than 1 is asked for.
+	return Fields{Separator: []byte(p.textOr(separator, "\t")), Keys: max(1, int(p.integer(keys, 1, math.MinInt32, MaxKeys)))}
 }
 
 func (p *properties) input() Input {
