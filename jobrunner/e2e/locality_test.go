@@ -8,9 +8,9 @@ import (
 	"github.com/zennet/zennet/pricing"
 )
 
-// TestSplitsStayWhereTheyWereRead: a second job over the same file, with another
-// mapper and a publisher that was killed in between, is charged for almost none of
-// its bytes: its maps run where their splits lie.
+// TestSplitsStayWhereTheyWereRead: on one machine a split stays once it is read again;
+// a third job over the same file, with another mapper and a publisher that was killed in
+// between, is charged for almost none of its bytes: its maps run where their splits lie.
 func TestSplitsStayWhereTheyWereRead(t *testing.T) {
 	s := newSite(t)
 	network := s.network()
@@ -48,11 +48,14 @@ outputs: results/%[1]s
 	if before < mib<<20 {
 		t.Errorf("the first job sent %d bytes, fewer than its input has", before)
 	}
+	if again, _ := run("lines", "-l"); again < mib<<20 {
+		t.Errorf("the second job sent %d bytes, fewer than its input has", again)
+	}
 	network.kill()
 	network = s.network()
 	after, words := run("words", "-w")
 	if after > before/2 {
-		t.Errorf("the second job sent %d bytes, the first one %d", after, before)
+		t.Errorf("the third job sent %d bytes, the first one %d", after, before)
 	}
 	t.Logf("sent %d bytes, then %d", before, after)
 	if text := s.read("text"); bytes != len(text) || words != len(strings.Fields(text)) {

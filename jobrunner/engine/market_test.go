@@ -74,6 +74,7 @@ type fakeMarket struct {
 	deaf      atomic.Bool                                                    // Close is not heard by providers
 	pull      func(files []PullFile) error                                   // may providers pull these from each other? nil: never
 	back      func(hand func())                                              // brings a lease back after a restart; nil: at once
+	here      bool                                                           // bytes to providers leave no machine
 	lasting   map[types.Address]*blob.Store                                  // stores that outlive leases, by provider; nil: each lease has its own
 	cache     func(l *fakeLease, hashes []types.Hash, do func() error) error // around every Cache; nil: it is done
 }
@@ -331,6 +332,8 @@ func (l *fakeLease) Stage(ctx context.Context, hashes []types.Hash, get func(typ
 	}
 	return nil
 }
+
+func (l *fakeLease) Far() bool { return !l.market.here }
 
 func (l *fakeLease) Cache(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
 	do := func() error { return l.Stage(ctx, hashes, get) }

@@ -52,8 +52,9 @@ type run struct {
 	ended bool                                 // it was settling when a former process died
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
 
-	running       atomic.Int64 // tasks, as of the last step
-	users         [][]user     // by task: those that need its outputs
+	running       atomic.Int64        // tasks, as of the last step
+	users         [][]user            // by task: those that need its outputs
+	reread        map[types.Hash]bool // splits that were read before this run
 	fed           func() map[types.Hash][]int
 	unread        unread   // splits that were fed from where they lay
 	homing        sync.Map // task → *sync.Mutex: one brings its outputs here at a time

@@ -17,8 +17,9 @@ import (
 
 // A split is what a task is fed: parts of data files, of the state that they had
 // when the job was planned. While it is fed for the first time, its chunks go into
-// the publisher's blob store at the provider, and are fed from there; the journal
-// remembers what they are and who has them. A task that wants the same split there,
+// the publisher's blob store at the provider, and are fed from there (on this machine,
+// while they are fed for the second time); the journal remembers what they are and who
+// has them. A task that wants the same split there,
 // of whatever job, gets it without a byte being read or sent; and slots begin with
 // tasks whose splits their providers have (near).
 
@@ -30,6 +31,8 @@ const (
 
 // Cacher is a lease whose provider keeps blobs as long as it has room for them.
 type Cacher interface {
+	// Far reports whether bytes travel to the provider over a network.
+	Far() bool
 	// Cache pushes those blobs that the provider lacks. blob.ErrRefused: it takes no more.
 	Cache(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error
 }
@@ -125,7 +128,9 @@ func (s *slot) feedSplit(ctx context.Context, w *work, fresh bool, source client
 		return s.feeder.Feed(ctx, w.id, fresh, source)
 	}
 	in.Known = s.lying(ctx, w, name, cacher)
-	if !s.full.Load() {
+	// Keeping costs as much as feeding: where sending costs nothing, only what is read
+	// again is kept.
+	if !s.full.Load() && (cacher.Far() || s.run.reread[name]) {
 		in.Room = s.run.e.rooms
 		in.Store = func(ctx context.Context, hashes []types.Hash, get func(types.Hash) ([]byte, error)) error {
 			err := cacher.Cache(ctx, hashes, get)

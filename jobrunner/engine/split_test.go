@@ -64,6 +64,26 @@ func TestSplitsAreNear(t *testing.T) {
 	}
 }
 
+// TestSplitsReadAgain: where sending costs nothing, a split is kept once it is read
+// for the second time.
+func TestSplitsReadAgain(t *testing.T) {
+	r := newRereading(t, 4, 3_000_000, 1)
+	r.market.here = true
+	r.right(r.run(r.named("one")), 1)
+	if blobs, _ := r.travelled(); blobs != 0 {
+		t.Errorf("%d chunks were kept of what may never be read again", blobs)
+	}
+	r.right(r.run(r.named("two")), 2)
+	blobs, opens := r.travelled()
+	if want := 4 * 3; blobs != want {
+		t.Errorf("%d chunks were kept, want %d", blobs, want)
+	}
+	r.right(r.run(r.named("three")), 3)
+	if again, reopened := r.travelled(); again != blobs || reopened != opens {
+		t.Errorf("%d chunks went and %d files were opened for nothing", again-blobs, reopened-opens)
+	}
+}
+
 // TestSplitsAreSought: a slot begins with a task whose split its provider has.
 func TestSplitsAreSought(t *testing.T) {
 	r := newRereading(t, 8, 200_000, 2)

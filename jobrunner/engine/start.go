@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,6 +63,9 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 		r.tasks = append(r.tasks, taskInfo{state: rows[i].State, tree: rows[i].Tree, checkpoint: rows[i].Checkpoint, try: last[i]})
 		e.pin(p.id, rows[i].Tree)
 		e.pin(p.id, rows[i].Checkpoint)
+	}
+	if r.reread, err = e.journal.SeeSplits(slices.Collect(maps.Keys(r.fed()))); err != nil {
+		return nil, err
 	}
 	sj.Stages = len(stages)
 	if r.schedule, err = schedule.New(sj); err != nil {

@@ -42,11 +42,60 @@ func (j *Journal) KeepSplit(s Split, provider types.Address, at time.Time) error
 				ON CONFLICT (provider, split) DO UPDATE SET at=excluded.at`, provider[:], stamp(at), s.Name[:])
 		}
 		if err == nil {
-			err = tx.exec(`DELETE FROM splits WHERE number <= (SELECT max(number) FROM splits) - ?`, maxSplits)
+			err = tx.exec(forgetSplits, maxSplits)
 		}
 		return err
 	})
 }
+
+// SeeSplits stores that splits are about to be read, and returns those that were
+// before. It does not wait for what it stores.
+func (j *Journal) SeeSplits(names []types.Hash) (before map[types.Hash]bool, err error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	rows, err := j.read.Query(`SELECT name FROM splits`)
+	if err != nil {
+		return nil, fmt.Errorf("read splits: %w", err)
+	}
+	defer rows.Close()
+	known := map[types.Hash]bool{}
+	for rows.Next() {
+		var name []byte
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("read splits: %w", err)
+		}
+		if len(name) == len(types.Hash{}) {
+			known[types.Hash(name)] = true
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read splits: %w", err)
+	}
+	before = map[types.Hash]bool{}
+	var fresh []types.Hash
+	for _, name := range names {
+		if known[name] {
+			before[name] = true
+		} else {
+			fresh = append(fresh, name)
+		}
+	}
+	if len(fresh) == 0 {
+		return before, nil
+	}
+	return before, j.do("split", false, func(tx *txn) error {
+		for _, name := range fresh {
+			if err := tx.exec(`INSERT INTO splits (name, size, chunks) VALUES (?,0,x'') ON CONFLICT DO NOTHING`, name[:]); err != nil {
+				return err
+			}
+		}
+		return tx.exec(forgetSplits, maxSplits)
+	})
+}
+
+// forgetSplits drops all but the last so many.
+const forgetSplits = `DELETE FROM splits WHERE number <= (SELECT max(number) FROM splits) - ?`
 
 // LoseSplit stores that a provider does not have a split any more. It does not wait.
 func (j *Journal) LoseSplit(name types.Hash, provider types.Address) error {

@@ -53,6 +53,27 @@ func TestSplits(t *testing.T) {
 	}
 }
 
+// TestSeeSplits: what was seen or kept before is told.
+func TestSeeSplits(t *testing.T) {
+	j := open(t)
+	name := func(i byte) types.Hash { return types.Hash{i} }
+	must(t, j.KeepSplit(Split{Name: name(1), Size: 5, Chunks: []types.Hash{{7}}}, types.Address{1}, time.Now()))
+	must(t, j.Sync())
+	for round, want := range []map[types.Hash]bool{{name(1): true}, {name(1): true, name(2): true}} {
+		before, err := j.SeeSplits([]types.Hash{name(1), name(2)})
+		must(t, err)
+		must(t, j.Sync())
+		if d := cmp.Diff(want, before); d != "" {
+			t.Errorf("round %d: %s", round, d)
+		}
+	}
+	_, err := j.SplitAt(name(2), types.Address{1})
+	wants(t, err, ErrNotFound)
+	if got, err := j.SplitAt(name(1), types.Address{1}); err != nil || got.Size != 5 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestSplitsAreBounded: the first ones learnt are forgotten, with their places.
 func TestSplitsAreBounded(t *testing.T) {
 	j := open(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	libp2p "github.com/libp2p/go-libp2p/core/protocol"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
@@ -173,6 +174,20 @@ func (l *Lease) Stage(ctx context.Context, hashes []types.Hash, get func(types.H
 		l.known[h] = true
 	}
 	return stream.Close()
+}
+
+// Far reports whether what is sent to the provider leaves this machine.
+func (l *Lease) Far() bool {
+	id, err := peer.ID(l.s.provider)
+	if err != nil {
+		return true
+	}
+	for _, c := range l.s.m.cfg.Host.Network().ConnsToPeer(id) {
+		if ip, err := manet.ToIP(c.RemoteMultiaddr()); err == nil && ip.IsLoopback() {
+			return false
+		}
+	}
+	return true
 }
 
 // Cache pushes those blobs that the provider lacks and may drop again when it
