@@ -52,7 +52,9 @@ if last is not None: print(last + '\t' + str(n))
 `)
 	_, profile, _ := strings.Cut(p.await("go tool pprof"), "go tool pprof ")
 	b := mapReduceBench{t, s, c, mib, profile}
-	t.Run("few", b.few)
+	// All of it, ours and Hadoop's, has run once before anything else is measured.
+	first := b.job("first", "small", fewWords)
+	t.Run("few", func(*testing.T) { b.few(first) })
 	t.Run("words", b.words)
 	t.Run("tera", b.tera)
 	t.Run("python", func(t *testing.T) { b.python(t, text) })
@@ -100,10 +102,14 @@ func (b mapReduceBench) say(what string, ours time.Duration, others string, thei
 	fmt.Printf("%-34s %7.2f s, %s %7.2f s: ratio %5.2f (goal %s)\n", fmt.Sprintf("%s, %d MiB", what, b.mib), ours.Seconds(), others, theirs.Seconds(), theirs.Seconds()/ours.Seconds(), goal)
 }
 
-func (b mapReduceBench) few(*testing.T) {
-	const section = `{mapper: "builtin:wordcount", reducer: "builtin:sum", reducers: 1}`
-	for i, when := range []string{"first job of its network", "second", "third"} {
-		fmt.Printf("%-34s %7.2f s (goal 1 s on warm slots; leasing is in it)\n", "a few kilobytes, "+when, b.job(fmt.Sprint("few", i), "small", section).Seconds())
+const fewWords = `{mapper: "builtin:wordcount", reducer: "builtin:sum", reducers: 1}`
+
+func (b mapReduceBench) few(first time.Duration) {
+	for _, one := range []struct {
+		when string
+		took time.Duration
+	}{{"first job of its network", first}, {"second", b.job("second", "small", fewWords)}, {"third", b.job("third", "small", fewWords)}} {
+		fmt.Printf("%-34s %7.2f s (goal 1 s on warm slots; leasing is in it)\n", "a few kilobytes, "+one.when, one.took.Seconds())
 	}
 	// The mapper tells when it starts.
 	begin := time.Now()
