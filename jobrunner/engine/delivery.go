@@ -15,6 +15,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/files"
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/ledger/types"
+	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
 )
 
@@ -225,7 +226,7 @@ func (d *deliverer) task(task int) error {
 	rows := make([]journal.Delivery, len(items))
 	for i, one := range items {
 		open := func() (io.ReadCloser, error) {
-			return &chunkReader{get: d.run.e.blobs.Get, chunks: one.file.Chunks}, nil
+			return &chunkReader{store: d.run.e.blobs, chunks: one.file.Chunks}, nil
 		}
 		if err := d.out.Put(d.ctx, s, one.name, int64(one.file.Size), open); err != nil {
 			d.doubt()
@@ -314,9 +315,10 @@ func (r *run) collected(task int) ([]item, error) {
 
 // chunkReader reads a file from the blobs of its chunks.
 type chunkReader struct {
-	get    func(types.Hash) ([]byte, error)
+	store  *blob.Store
 	chunks []types.Hash
-	rest   []byte
+	buf    []byte
+	rest   []byte // of buf
 }
 
 func (c *chunkReader) Read(p []byte) (int, error) {
@@ -325,10 +327,10 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		var err error
-		if c.rest, err = c.get(c.chunks[0]); err != nil {
+		if c.buf, err = c.store.GetIn(c.buf, c.chunks[0]); err != nil {
 			return 0, err
 		}
-		c.chunks = c.chunks[1:]
+		c.rest, c.chunks = c.buf, c.chunks[1:]
 	}
 	n := copy(p, c.rest)
 	c.rest = c.rest[n:]

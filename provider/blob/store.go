@@ -338,14 +338,17 @@ func (s *Store) use(e *entry) {
 
 // Get returns the blob h. One that is not there, or whose bytes do not have its
 // hash (it is dropped then), is ErrMissing.
-func (s *Store) Get(h types.Hash) ([]byte, error) {
+func (s *Store) Get(h types.Hash) ([]byte, error) { return s.GetIn(nil, h) }
+
+// GetIn is Get into buf, where that is large enough.
+func (s *Store) GetIn(buf []byte, h types.Hash) ([]byte, error) {
 	s.mu.Lock()
 	e := s.entries[h]
 	s.mu.Unlock()
 	if e == nil {
 		return nil, fmt.Errorf("%w: %s", ErrMissing, h)
 	}
-	data, info, err := read(s.path(h))
+	data, info, err := read(s.path(h), buf)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTooLarge) {
 		return nil, fmt.Errorf("read blob %s: %w", h.Short(), err)
 	}
@@ -365,7 +368,7 @@ func (s *Store) Get(h types.Hash) ([]byte, error) {
 	return data, nil
 }
 
-func read(name string) ([]byte, fs.FileInfo, error) {
+func read(name string, buf []byte) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, nil, err
@@ -378,7 +381,7 @@ func read(name string) ([]byte, fs.FileInfo, error) {
 	if info.Size() > protocol.MaxManifest {
 		return nil, nil, ErrTooLarge
 	}
-	data := make([]byte, info.Size())
+	data := slices.Grow(buf[:0], int(info.Size()))[:info.Size()]
 	n, err := io.ReadFull(f, data)
 	return data[:n], info, err
 }

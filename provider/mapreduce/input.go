@@ -121,13 +121,19 @@ func (s *split) records(in streaming.Input, each func(offset int64, line []byte)
 			return s.large.tooLarge(s.recordAt(offset))
 		}
 		if err == nil {
-			s.large.see(int64(len(line)), func() string { return s.recordAt(offset) })
+			if s.large.worth(len(line)) {
+				s.seeLarge(len(line), offset)
+			}
 			err = each(offset, line)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+func (s *split) seeLarge(size int, offset int64) {
+	s.large.see(int64(size), func() string { return s.recordAt(offset) })
 }
 
 // feed writes what the mapper reads, and says how many records that is.

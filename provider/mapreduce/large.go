@@ -32,6 +32,10 @@ type large struct {
 
 func newLarge(most int64, log io.Writer) *large { return &large{most: most, log: log} }
 
+// worth says that a record of size bytes is worth to be seen. It is apart from see, so
+// that others cost no closure.
+func (l *large) worth(size int) bool { return l.most > 0 && int64(size) >= l.most/4 }
+
 // see takes a record of size bytes, or as many of it as have come; what names it.
 func (l *large) see(size int64, what func() string) {
 	if l.most == 0 || size < l.most/4 {

@@ -67,7 +67,9 @@ func (s *shuffle) next() (key, value []byte, fresh, ok bool, err error) {
 	}
 	s.count++
 	value, s.values, err = segment.Value(s.values)
-	s.a.large.see(int64(len(s.key)+len(value)), func() string { return fmt.Sprintf("record %d of the reducer's input", s.count) })
+	if size := len(s.key) + len(value); s.a.large.worth(size) {
+		s.a.large.see(int64(size), func() string { return fmt.Sprintf("record %d of the reducer's input", s.count) })
+	}
 	return s.key, value, fresh, err == nil, err
 }
 

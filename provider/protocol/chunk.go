@@ -1,15 +1,15 @@
 package protocol
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
 )
 
-// Chunks and Data (stdin.go) are most of the bytes that travel. WriteChunk and
-// ReadChunk are WriteMessage and ReadMessage for them: the same frames, without
-// copies.
+// Chunks and Data are most of the bytes that travel. WriteChunk, ReadChunk, SealData and
+// ReadData are WriteMessage and ReadMessage for them: the same frames, without copies.
 
 // chunkKind is Chunk's number on the wire.
 const chunkKind = 50
@@ -112,4 +112,29 @@ func cut(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// ReadData reads a frame that must hold a Data, whose content is in buf where that is
+// large enough. A frame that ReadMessage would refuse is refused.
+func ReadData(r *bufio.Reader, buf []byte) (Data, error) {
+	head, err := r.Peek(frameHead + 1)
+	if err != nil && len(head) > 0 {
+		return Data{}, cut(err)
+	}
+	if err != nil || head[4] != dataKind || head[frameHead] != 0xa1 { // with an Error it is no mere content
+		d, err := Read[Data](r)
+		if err != nil {
+			return Data{}, err
+		}
+		return *d, nil
+	}
+	_, n, err := ReadFeed(r)
+	if err != nil {
+		return Data{}, err
+	}
+	buf = slices.Grow(buf[:0], n)[:n]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return Data{}, cut(err)
+	}
+	return Data{Bytes: buf}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,7 +22,6 @@ func (s *Server) serveFetch(conn net.Conn, in io.Reader) error {
 		f    readable
 		open protocol.Fetch // what f is of
 		buf  []byte
-		data = make([]byte, 0)
 	)
 	defer func() {
 		if f != nil {
@@ -33,7 +33,6 @@ func (s *Server) serveFetch(conn net.Conn, in io.Reader) error {
 		if err != nil {
 			return err
 		}
-		answer := protocol.Data{Bytes: []byte{}}
 		same := f != nil && open.ID == m.ID && open.What == m.What && open.Path == m.Path
 		if !same {
 			if f != nil {
@@ -44,25 +43,25 @@ func (s *Server) serveFetch(conn net.Conn, in io.Reader) error {
 			}
 			open = *m
 		}
+		start := 0
 		if err == nil {
-			if cap(data) < int(min(m.Length, protocol.ChunkSize)) {
-				data = make([]byte, min(m.Length, protocol.ChunkSize))
-			}
+			size := protocol.DataRoom + int(min(m.Length, protocol.ChunkSize))
+			buf = slices.Grow(buf[:0], size)[:size]
 			var n int
-			n, err = f.ReadAt(data[:min(m.Length, protocol.ChunkSize)], int64(m.Offset))
-			if errors.Is(err, io.EOF) {
+			if n, err = f.ReadAt(buf[protocol.DataRoom:], int64(m.Offset)); errors.Is(err, io.EOF) {
 				err = nil
 			}
-			answer.Bytes = data[:n]
+			buf = buf[:protocol.DataRoom+n]
+			start = protocol.SealData(buf, protocol.DataRoom)
 		}
 		if err != nil {
-			answer = protocol.Data{Bytes: []byte{}, Error: sentence(err.Error())}
-		}
-		if buf, err = protocol.AppendFrame(buf[:0], &answer); err != nil {
-			return err
+			if buf, err = protocol.AppendFrame(buf[:0], &protocol.Data{Bytes: []byte{}, Error: sentence(err.Error())}); err != nil {
+				return err
+			}
+			start = 0
 		}
 		conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if _, err := conn.Write(buf); err != nil {
+		if _, err := conn.Write(buf[start:]); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,8 @@ const window = 4
 type fetcher struct {
 	conn io.ReadWriteCloser
 	in   *bufio.Reader
-	buf  []byte
+	buf  []byte // of requests
+	data []byte // of an answer
 }
 
 // Fetch copies size bytes of something of an ended task to w and verifies them.
@@ -198,13 +199,14 @@ func (f *fetcher) pieces(ctx context.Context, m protocol.Fetch, size uint64, tak
 				return watch.cause(err)
 			}
 		}
-		data, err := protocol.Read[protocol.Data](f.in)
+		data, err := protocol.ReadData(f.in, f.data)
 		if err != nil {
 			return watch.cause(err)
 		}
 		if data.Error != "" {
 			return fmt.Errorf("%w: %s", ErrWorker, data.Error)
 		}
+		f.data = data.Bytes
 		if len(data.Bytes) != int(length(i)) {
 			return fmt.Errorf("%w: %d bytes came, not %d", ErrHash, len(data.Bytes), length(i))
 		}
