@@ -250,3 +250,14 @@ var hadoopCases = []hadoopCase{
 	{name: "aggregate-combiner", args: "-input /in/aggregate.txt -mapper cat -combiner cat -reducer aggregate"},
 	{name: "aggregate-map-only", args: "-input /in/aggregate.txt -mapper cat -reducer aggregate -numReduceTasks 0"},
 }
+
+// yarnCases are those that YARN does otherwise than Hadoop in one process.
+var yarnCases = []hadoopCase{
+	{name: "maps", args: "-input /in/words.txt -mapper cat -reducer NONE"},
+	{name: "maps-five", args: "-D mapred.map.tasks=5 -input /in/words.txt -input /in/blocks/text.txt -input /in/mixed.txt -mapper cat -reducer NONE"},
+	{name: "maps-combiner", args: "-D mapreduce.job.maps=3 -input /in/words.txt -mapper 'python3 map.py' -combiner 'python3 red.py' -reducer 'python3 red.py' -numReduceTasks 2 -file %/map.py -file %/red.py"},
+	{name: "maps-nline", args: "-D mapred.line.input.format.linespermap=3" + nLineInput + "-input /in/mixed.txt -mapper cat -reducer NONE"},
+	{name: "environment", args: "-D my.own=a -cmdenv FRUIT=b -input /in/one.txt -mapper 'python3 env.py my_own FRUIT mapreduce_map_input_file map_input_file map_input_length mapreduce_job_id mapred_job_id mapreduce_task_id mapred_tip_id mapreduce_task_attempt_id mapred_task_id mapreduce_task_partition mapred_task_partition mapreduce_task_ismap mapred_task_is_map mapreduce_job_maps mapreduce_job_reduces mapreduce_job_user_name mapreduce_task_timeout mapreduce_input_fileinputformat_inputdir mapreduce_output_fileoutputformat_outputdir mapred_reduce_tasks mapred_job_name user_name stream_addenvironment' -reducer cat -file %/env.py"},
+	{name: "files", args: "-archives %/a.tgz#dir -files %/sub/data.txt#other.name -file %/sub/show.sh -input /in/one.txt -mapper 'show.sh dir/inner/one.txt other.name ./dir/two.txt' -reducer NONE"},
+	{name: "fails", args: "-input /in/one.txt -mapper 'sh exit.sh 3' -reducer NONE -file %/exit.sh", fails: true},
+}

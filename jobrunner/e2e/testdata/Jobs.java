@@ -24,7 +24,8 @@ import org.apache.hadoop.util.ToolRunner;
  * <pre>
  * put FROM TO                copies a local folder; what lies in a folder "packed" is compressed by
  *                            Hadoop's codec for its name, what lies in "blocks" has blocks of 4 KiB
- * run JOBS ANSWERS           JOBS: a JSON list of argument lists; ANSWERS: of {code, error, counters}
+ * run JOBS ANSWERS           JOBS: a JSON list of argument lists; ANSWERS: of {code, error, counters}, on
+ *                            YARN without counters
  * get FROM TO                copies a folder of outputs, its files decompressed
  * </pre>
  */
@@ -97,7 +98,11 @@ public class Jobs {
         answer.put("code", 1);
         answer.put("error", t.toString());
       }
-      answer.put("counters", job.counters());
+      try {
+        answer.put("counters", job.counters());
+      } catch (Exception e) { // YARN's are gone with the job
+        answer.put("counters", null);
+      }
       out.add(answer);
     }
     json.writeValue(answers, out);
