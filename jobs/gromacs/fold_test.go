@@ -20,7 +20,7 @@ kind: gromacs
 name: fold
 gromacs:
   structure: chignolin.pdb
-  collapse: 60ps
+  collapse: 400ps
   box: {type: dodecahedron, size: 3.2nm}
   pressure: none
   equilibrate: {nvt: 0.4ps}
