@@ -62,7 +62,8 @@ func (c *Cluster) java(main string, args ...string) *exec.Cmd {
 	argv = append(argv, "-cp", c.lib+"/*:"+c.Conf+":"+c.web, main)
 	cmd := exec.Command("java", append(argv, args...)...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "HADOOP_USER_NAME="+c.User, "HADOOP_CONF_DIR="+c.Conf)
+	// Without a locale Java can name no file whose name is no ASCII.
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "HADOOP_USER_NAME="+c.User, "HADOOP_CONF_DIR="+c.Conf)
 	return cmd
 }
 
