@@ -18,7 +18,7 @@ var cpuParts = []struct {
 	name  string
 	names []string // of functions
 }{
-	{"hashing", []string{"crypto/sha256."}},
+	{"hashing", []string{"sha256."}},
 	{"encryption", []string{"crypto/tls.", "noise."}},
 	{"HDFS", []string{"colinmarc/hdfs", "files/hdfs."}},
 	{"storing", []string{"provider/blob."}},
