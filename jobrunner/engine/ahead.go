@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/zennet/zennet/jobrunner/schedule"
@@ -62,9 +63,11 @@ func (s *slot) bringAhead(ctx context.Context, due []schedule.Prepare) error {
 	l := r.newLoad(s)
 	defer l.close()
 	for _, d := range due {
-		for _, u := range r.users[d.Need] {
+		users := r.users[d.Need] // in the order of tasks
+		first, _ := slices.BinarySearchFunc(users, d.Task, func(u user, task int) int { return u.task - task })
+		for _, u := range users[first:] {
 			if u.task != d.Task {
-				continue
+				break
 			}
 			if err := r.loadOutputs(l, r.graph.Tasks[d.Task].Inputs[u.input], d.Need); err != nil {
 				return err

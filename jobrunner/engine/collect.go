@@ -150,7 +150,7 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	store.Pin(s.run.id, blob.Hashes(m)...)
 	home := m
 	if w.kept = s.keeps(w); w.kept {
-		home = s.run.facts(w.at.Task, m)
+		home = ownPart(&s.run.graph.Tasks[w.at.Task], m)
 	}
 	if fresh, err = s.files(c, w.id, x.Inline, home); err != nil {
 		return fresh, err

@@ -49,11 +49,10 @@ func (s *slot) keeps(w *work) bool {
 	return s.run.graph.Tasks[w.at.Task].Keep && w.exit.Class == protocol.ClassOK && w.exit.Bytes >= keepLeast
 }
 
-// facts is the part of a task's outputs that the publisher itself needs: what reports
+// ownPart is the part of a task's outputs that the publisher itself needs: what reports
 // read, and what is delivered.
-func (r *run) facts(task int, m protocol.Manifest) protocol.Manifest {
+func ownPart(t *plan.Task, m protocol.Manifest) protocol.Manifest {
 	var out protocol.Manifest
-	t := &r.graph.Tasks[task]
 	for _, f := range m.Files {
 		if f.Path == t.Facts || slices.ContainsFunc(t.Deliver, func(d plan.Delivery) bool { return f.Path == d.From || strings.HasPrefix(f.Path, d.From+"/") }) {
 			out.Files = append(out.Files, f)

@@ -444,6 +444,44 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
+// TestPowerCutOfSideFiles: what is delivered of a task whose large outputs stay where
+// they were made is made again, too, if it is lost.
+func TestPowerCutOfSideFiles(t *testing.T) {
+	p := newPress(t)
+	planner := func(spec.Job, fs.FS) (plan.Graph, error) {
+		return plan.Graph{Output: "made/out", Tasks: []plan.Task{
+			{Name: "m", Keep: true, Command: []string{"sh", "-c", "echo m >> " + p.home + "/ran; mkdir seg side; head -c 2000000 /dev/zero > seg/0; seq 30000 > side/m"},
+				Collect: []string{"seg", "side"}, Deliver: []plan.Delivery{{From: "side", Name: ".", Optional: true}}},
+			{Name: "r", Command: []string{"sh", "-c", "mkdir o; wc -c < in > o/x"}, Collect: []string{"o"},
+				Inputs: []plan.Input{{Path: "in", Task: "m", From: "seg/0"}}, Deliver: []plan.Delivery{{From: "o/x", Name: "part-00000"}}},
+		}}, nil
+	}
+	p.planner, p.engine.planner = planner, planner
+	p.hook = func(call string, after bool) error {
+		if call == "put" {
+			go p.engine.fail(errKilled)
+			return errKilled
+		}
+		return nil
+	}
+	id := p.sub().ID
+	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
+		t.Fatal("it ended")
+	}
+	p.close()
+	damage(t, filepath.Join(p.home, "blobs"))
+	p.hook, p.options = nil, journal.Options{}
+	p.open()
+	must(t, p.engine.Recover(p.ctx()))
+	p.want(p.wait(id), journal.JobDone, 2, 0)
+	if data, err := os.ReadFile(filepath.Join(p.output, "m")); err != nil || !strings.HasSuffix(string(data), "\n30000\n") || len(data) != 168894 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if got := p.ran(); got["m"] != 2 {
+		t.Errorf("ran %v", got)
+	}
+}
+
 // TestCancelWhileSettling: a job whose output cannot be renamed now can be
 // cancelled.
 func TestCancelWhileSettling(t *testing.T) {

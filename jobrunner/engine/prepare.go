@@ -16,6 +16,7 @@ import (
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
+	"github.com/zennet/zennet/provider/protocol"
 )
 
 // planned is a job with its graph, its tasks' content keys and its own id.
@@ -202,7 +203,7 @@ func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task
 	}
 	for i := range rows {
 		f, ok := finished[p.keys[i]]
-		if !ok || !e.complete(f.Tree, "") {
+		if !ok || !e.complete(f.Tree, nil) {
 			continue
 		}
 		rows[i].State, rows[i].Tree, rows[i].Ended, rows[i].Checkpoint = journal.TaskDone, f.Tree, now, types.Hash{}
@@ -214,9 +215,9 @@ func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task
 	return rows, taken, nil
 }
 
-// complete reports whether a tree's manifest and all its chunks, or those of one of
-// its files, are in the store.
-func (e *Engine) complete(tree types.Hash, file string) bool {
+// complete reports whether a tree's manifest and all its chunks, or those of a part of
+// it, are in the store.
+func (e *Engine) complete(tree types.Hash, part func(protocol.Manifest) protocol.Manifest) bool {
 	if tree.IsZero() {
 		return true
 	}
@@ -228,8 +229,8 @@ func (e *Engine) complete(tree types.Hash, file string) bool {
 	if err != nil {
 		return false
 	}
-	if file != "" {
-		m = subtree(m, file)
+	if part != nil {
+		m = part(m)
 	}
 	return !slices.ContainsFunc(blob.Hashes(m), func(h types.Hash) bool { return !e.blobs.Has(h) })
 }

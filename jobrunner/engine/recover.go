@@ -104,24 +104,24 @@ func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lea
 	if err != nil {
 		return err
 	}
-	again := 0
+	again := map[int]bool{}
 	for i := range rows {
-		// What stayed in a container may be there still: whoever needs it will see.
-		part := ""
-		if p.graph.Tasks[i].Keep {
-			part = p.graph.Tasks[i].Facts
+		var part func(protocol.Manifest) protocol.Manifest
+		if t := &p.graph.Tasks[i]; t.Keep {
+			// What stayed in a container may be there still: whoever needs it will see.
+			part = func(m protocol.Manifest) protocol.Manifest { return ownPart(t, m) }
 		}
 		if rows[i].State != journal.TaskDone || e.complete(rows[i].Tree, part) {
 			continue
 		}
-		again++
+		again[i] = true
 		rows[i].State, rows[i].Tree, rows[i].Origin = journal.TaskWaiting, types.Hash{}, ""
 		e.log.Warn(outputsLost, "job", b.ID, "task", rows[i].Name)
 		if err := e.journal.Redo(b.ID, i, journal.TaskWaiting, outputsLost); err != nil {
 			return err
 		}
 	}
-	if again > 0 && b.State == journal.JobSettling && b.Cause == "" {
+	if len(again) > 0 && b.State == journal.JobSettling && b.Cause == "" {
 		b.State = journal.JobRunning // it was done, and is not any more
 		if err := e.journal.SaveJob(b); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lea
 		p.close()
 		return e.giveUp(b, err)
 	}
-	r.awaited, r.open, r.recovered = awaited, open, make(chan struct{})
+	r.awaited, r.open, r.recovered, r.again = awaited, open, make(chan struct{}), again
 	if b.State == journal.JobSettling {
 		r.ended = true
 	}

@@ -54,6 +54,7 @@ type run struct {
 
 	running       atomic.Int64        // tasks, as of the last step
 	users         [][]user            // by task: those that need its outputs
+	again         map[int]bool        // tasks whose outputs a power cut took
 	reread        map[types.Hash]bool // splits that were read before this run
 	fed           func() map[types.Hash][]int
 	unread        unread   // splits that were fed from where they lay

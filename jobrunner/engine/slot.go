@@ -240,8 +240,9 @@ func (s *slot) reconcile(c *client.Client) {
 	var holds []schedule.Attempt
 	for _, t := range c.Tasks() {
 		at, ok := parseTaskID(t.ID)
-		// A new container holds nothing: what it says it ran, nobody gave it.
-		if !ok || taskID(at) != t.ID || at.Task >= len(s.run.graph.Tasks) || !s.greeted && !s.known {
+		// A new container holds nothing: what it says it ran, nobody gave it. And what is
+		// to be done again has its end in the journal.
+		if !ok || taskID(at) != t.ID || at.Task >= len(s.run.graph.Tasks) || !s.greeted && (!s.known || s.run.again[at.Task]) {
 			c.Kill(t.ID, 0)
 			c.Release(t.ID)
 			continue

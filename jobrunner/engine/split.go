@@ -19,9 +19,9 @@ import (
 // when the job was planned. While it is fed for the first time, its chunks go into
 // the publisher's blob store at the provider, and are fed from there (on this machine,
 // while they are fed for the second time); the journal remembers what they are and who
-// has them. A task that wants the same split there,
-// of whatever job, gets it without a byte being read or sent; and slots begin with
-// tasks whose splits their providers have (near).
+// has them. A task that wants the same split there, of whatever job, gets it without a
+// byte being read or sent; and slots begin with tasks whose splits their providers have
+// (near).
 
 const (
 	splitLeast = 64 << 10         // bytes of input from which a split is worth it

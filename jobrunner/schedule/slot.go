@@ -116,6 +116,9 @@ func (m *machine) slotUp(out []Effect, e SlotUp) []Effect {
 		if m.adopt(a, s) {
 			held[a.Task] = true
 		} else {
+			// It may have ended well, and no other attempt may have its number.
+			t := &m.tasks[a.Task]
+			t.last = max(t.last, a.Number)
 			out = append(out, Kill{Task: a.Task, Try: a.Number, Slot: s.number})
 		}
 	}
