@@ -183,6 +183,48 @@ func (o *Output) Put(ctx context.Context, s Staging, name string, size int64, fr
 	return err
 }
 
+// Settle gives the file from in the staging folder, of size bytes, its last name there; it
+// replaces a file that has it. Where that has happened before, it is done. fs.ErrNotExist:
+// there is no such file.
+func (o *Output) Settle(ctx context.Context, s Staging, from, name string, size int64) error {
+	sys, _, err := o.locate(ctx)
+	if err != nil {
+		return err
+	}
+	if !fs.ValidPath(from) || from == "." || !fs.ValidPath(name) || name == "." {
+		return fmt.Errorf("%w: %q or %q is no file name", ErrPlace, from, name)
+	}
+	from, name = path.Join(s.Path, from), path.Join(s.Path, name)
+	is := func(at string) (bool, error) {
+		info, err := sys.Stat(ctx, at)
+		if err != nil && missing(err) {
+			return false, nil
+		}
+		return err == nil && !info.Folder && info.Size == size, err
+	}
+	there, err := is(from)
+	if err != nil {
+		return err
+	}
+	if !there {
+		if there, err = is(name); err == nil && !there {
+			err = fmt.Errorf("%s of %d bytes: %w", from, size, fs.ErrNotExist)
+		}
+		return err
+	}
+	if path.Dir(name) != s.Path {
+		if err := sys.MkdirAll(ctx, path.Dir(name)); err != nil {
+			return err
+		}
+	}
+	if err = sys.Rename(ctx, from, name); errors.Is(err, fs.ErrExist) {
+		if err = sys.Remove(ctx, name); err == nil {
+			err = sys.Rename(ctx, from, name)
+		}
+	}
+	return err
+}
+
 // Commit makes the staging folder the output by one rename: with the named files
 // and their sizes, an empty _SUCCESS, and nothing else. A file that is missing or
 // has another size is fs.ErrNotExist, an output that somebody made meanwhile

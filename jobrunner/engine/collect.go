@@ -152,6 +152,11 @@ func (s *slot) gather(c *client.Client, w *work) (fresh bool, err error) {
 	if w.kept = s.keeps(w); w.kept {
 		home = ownPart(&s.run.graph.Tasks[w.at.Task], m)
 	}
+	if len(x.Inline) == 0 {
+		if home, err = s.straight(c, w, home, m); err != nil {
+			return false, err
+		}
+	}
 	if fresh, err = s.files(c, w.id, x.Inline, home); err != nil {
 		return fresh, err
 	}
@@ -171,7 +176,7 @@ func (s *slot) files(c *client.Client, id string, inline [][]byte, m protocol.Ma
 		if f.Link != "" || f.Mode&protocol.ModeDir != 0 {
 			continue
 		}
-		if s.has(f) {
+		if s.run.e.has(f) {
 			continue
 		}
 		fresh = true
@@ -189,11 +194,11 @@ func (s *slot) files(c *client.Client, id string, inline [][]byte, m protocol.Ma
 
 // has reports whether a file's chunks are here already, as long as it says that
 // they are: what cannot be put together again is fetched, and found out.
-func (s *slot) has(f protocol.File) bool {
+func (e *Engine) has(f protocol.File) bool {
 	left := f.Size
 	for _, h := range f.Chunks {
 		n := min(left, protocol.ChunkSize)
-		if !s.run.e.blobs.Holds(h, n) {
+		if !e.blobs.Holds(h, n) {
 			return false
 		}
 		left -= n

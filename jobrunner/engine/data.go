@@ -39,6 +39,9 @@ type Output interface {
 	// Put writes a file of size bytes into the staging folder, whole or not at all;
 	// from may be called again.
 	Put(ctx context.Context, s data.Staging, name string, size int64, from func() (io.ReadCloser, error)) error
+	// Settle gives the file from in the staging folder, of size bytes, its last name
+	// there, or finds that it has it already. fs.ErrNotExist: there is no such file.
+	Settle(ctx context.Context, s data.Staging, from, name string, size int64) error
 	// Commit makes the staging folder the output by one rename: with the named files,
 	// an empty _SUCCESS, and nothing else. fs.ErrNotExist: a file is missing or has
 	// another size; fs.ErrExist: somebody made the output meanwhile. Then nothing has

@@ -14,6 +14,7 @@ import (
 	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/files"
 	"github.com/zennet/zennet/jobrunner/journal"
+	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/types"
 	"github.com/zennet/zennet/provider/blob"
 	"github.com/zennet/zennet/provider/protocol"
@@ -22,8 +23,9 @@ import (
 // deliverer puts what committed tasks left into the job's staging folder, and at
 // the job's end makes that its output. Which attempt's files are delivered was
 // decided by the journal before; what is in the staging folder counts only where
-// the journal says so. Each step may be the last of a process: the next one finds
-// the folder by its number, and goes on.
+// the journal says so. Large files are there already by then, under their attempt's
+// name (straight.go), and get their last one. Each step may be the last of a process:
+// the next one finds the folder by its number, and goes on.
 type deliverer struct {
 	run     *run
 	out     Output
@@ -32,9 +34,10 @@ type deliverer struct {
 	work    sync.WaitGroup
 	aborted atomic.Bool // somebody cancelled the job while it was settling
 
-	finding sync.Mutex // held while the staging folder is looked for or made
-	sure    bool       // it was found; guarded by finding
-	place   data.Place // where; guarded by finding
+	finding sync.Mutex    // held while the staging folder is looked for or made
+	sure    bool          // it was found; guarded by finding
+	streams chan struct{} // a place for each file that goes straight into it
+	place   data.Place    // where; guarded by finding
 
 	mu      sync.Mutex
 	more    *sync.Cond
@@ -57,7 +60,8 @@ type delivering struct {
 var patience = delivering{first: 500 * time.Millisecond, most: 20 * time.Second, limit: 5 * time.Minute, discard: 30 * time.Second}
 
 const (
-	deliverers = 4 // deliveries at once
+	deliverers = 4  // deliveries at once
+	maxStreams = 16 // files at once that go straight from their containers
 	stageWait  = 15 * time.Second
 	redo       = 3 // times that delivered files may turn out to be gone
 )
@@ -80,7 +84,7 @@ func lasts(err error) bool {
 // newDeliverer makes the deliverer of a run as the journal has it. Done tasks that
 // are not delivered yet are its first work.
 func newDeliverer(r *run) (*deliverer, error) {
-	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}, names: newNames(r.graph)}
+	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}, names: newNames(r.graph), streams: make(chan struct{}, maxStreams)}
 	d.more = sync.NewCond(&d.mu)
 	d.ctx, d.cancel = context.WithCancel(r.ctx)
 	switch row, err := r.e.journal.Output(r.id); {
@@ -225,10 +229,13 @@ func (d *deliverer) task(task int) error {
 	}
 	rows := make([]journal.Delivery, len(items))
 	for i, one := range items {
-		open := func() (io.ReadCloser, error) {
-			return &chunkReader{store: d.run.e.blobs, chunks: one.file.Chunks}, nil
+		err := d.item(s, task, i, one)
+		if errors.Is(err, errGone) {
+			d.run.log.Warn("a delivered file is gone", "task", d.run.graph.Tasks[task].Name, "file", one.name)
+			d.run.tell(note{event: schedule.Lost{Now: d.run.now(), Task: task}})
+			return nil // the job's end finds it missing, if that comes before it is made again
 		}
-		if err := d.out.Put(d.ctx, s, one.name, int64(one.file.Size), open); err != nil {
+		if err != nil {
 			d.doubt()
 			return err
 		}
@@ -249,6 +256,23 @@ func (d *deliverer) task(task int) error {
 		d.files[f.Name] = f.Size
 	}
 	return nil
+}
+
+// item delivers a file. errGone: it is neither in the staging folder nor in the blob store.
+func (d *deliverer) item(s data.Staging, task, number int, one item) error {
+	size := int64(one.file.Size)
+	if one.straight {
+		err := d.settle(s, task, number, one.name, size)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if !d.run.e.has(one.file) {
+			return errGone
+		}
+	}
+	return d.out.Put(d.ctx, s, one.name, size, func() (io.ReadCloser, error) {
+		return &chunkReader{store: d.run.e.blobs, chunks: one.file.Chunks}, nil
+	})
 }
 
 // take makes the names that a task gave to files its own.
@@ -277,12 +301,13 @@ func (d *deliverer) stop() {
 
 // item is a file to be delivered.
 type item struct {
-	name string
-	file protocol.File
-	side bool // the task has named it, not the graph
+	name     string
+	file     protocol.File // with its path among the outputs
+	side     bool          // the task has named it, not the graph
+	straight bool          // it goes straight into the staging folder
 }
 
-// collected lists the files that a task delivers.
+// collected lists the files that a done task delivers.
 func (r *run) collected(task int) ([]item, error) {
 	var m protocol.Manifest
 	if tree := r.tree(task); !tree.IsZero() {
@@ -291,6 +316,11 @@ func (r *run) collected(task int) ([]item, error) {
 			return nil, err
 		}
 	}
+	return r.items(task, m)
+}
+
+// items lists which of a task's outputs it delivers.
+func (r *run) items(task int, m protocol.Manifest) ([]item, error) {
 	var out []item
 	for _, one := range r.graph.Tasks[task].Deliver {
 		part := subtree(m, one.From)
@@ -306,7 +336,8 @@ func (r *run) collected(task int) ([]item, error) {
 			case !fs.ValidPath(name) || name == ".":
 				return nil, fmt.Errorf("%q is no file name", name)
 			default:
-				out = append(out, item{name, f, one.Name == "."})
+				f.Path = path.Join(one.From, f.Path)
+				out = append(out, item{name, f, one.Name == ".", r.straight(task, f)})
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -54,11 +53,24 @@ func (s *slot) keeps(w *work) bool {
 func ownPart(t *plan.Task, m protocol.Manifest) protocol.Manifest {
 	var out protocol.Manifest
 	for _, f := range m.Files {
-		if f.Path == t.Facts || slices.ContainsFunc(t.Deliver, func(d plan.Delivery) bool { return f.Path == d.From || strings.HasPrefix(f.Path, d.From+"/") }) {
+		if f.Path == t.Facts || slices.ContainsFunc(t.Deliver, func(d plan.Delivery) bool { return within(f.Path, d.From) }) {
 			out.Files = append(out.Files, f)
 		}
 	}
 	return out
+}
+
+// stored is the part of a done task's outputs that must be in the blob store for its job
+// to go on. What stayed in a container may be there still: whoever needs it will see.
+// staged says that there is a staging folder, and so what went straight into that.
+func (p *planned) stored(task int, m protocol.Manifest, staged bool) protocol.Manifest {
+	if t := &p.graph.Tasks[task]; t.Keep {
+		m = ownPart(t, m)
+	}
+	if staged {
+		m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f protocol.File) bool { return p.straight(task, f) })
+	}
+	return m
 }
 
 // lasting reports whether a task's outputs are synced before its end is journalled.

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/zennet/zennet/jobs/plan"
 )
@@ -60,8 +61,8 @@ func (n *names) take(task int, name string) error {
 		if owner, ok := n.taken[at]; ok && (owner != task || at != name) {
 			return n.conflict(task, name, owner, at)
 		}
-		if at == success {
-			return fmt.Errorf("task %s leaves a file %s for the output, which is the job's own name there", n.graph.Tasks[task].Name, name)
+		if at == success || strings.HasPrefix(at, ownName) {
+			return fmt.Errorf("task %s leaves a file %s for the output, which is one of the job's own names there", n.graph.Tasks[task].Name, name)
 		}
 	}
 	if owner, ok := n.folders[name]; ok {

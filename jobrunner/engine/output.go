@@ -16,22 +16,25 @@ import (
 // where is the job's output for people and for the journal.
 func (p *planned) where() string { return data.URL(p.graph.Output, p.dir) }
 
-// outputMade reports whether the job's output is there, as a former run made it.
-func (e *Engine) outputMade(ctx context.Context, p *planned) (bool, error) {
+// staging tells what became of the staging folder that a former run of the job made.
+func (e *Engine) staging(ctx context.Context, p *planned) (data.Place, error) {
+	if p.output == nil {
+		return data.Gone, nil
+	}
 	row, err := e.journal.Output(p.id)
 	if errors.Is(err, journal.ErrNotFound) {
-		return false, nil
+		return data.Gone, nil
 	}
 	if err != nil {
-		return false, err
+		return data.Gone, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, stageWait)
 	defer cancel()
 	place, err := p.output.Find(ctx, data.Staging{Path: row.Staging, ID: row.Folder})
 	if err != nil {
-		return false, refusal{ErrInvalid, fmt.Errorf("%s: output: %w", p.spec.At("output"), err)}
+		return place, refusal{ErrInvalid, fmt.Errorf("%s: output: %w", p.spec.At("output"), err)}
 	}
-	return place == data.Committed, nil
+	return place, nil
 }
 
 // beginOutput makes the staging folder of a job that is about to be started: what
@@ -172,11 +175,26 @@ func (d *deliverer) rename() error {
 			return err
 		}
 	}
+	if gone := d.missing(); gone != "" {
+		return lasting{fmt.Errorf("what task %s delivered into %s is gone: submit the job again, and it is made anew", gone, s.Path)}
+	}
 	err = d.out.Commit(d.ctx, s, d.files)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, d.begun(s))
 	}
 	return err
+}
+
+// missing names a done task whose files are not delivered, or is "".
+func (d *deliverer) missing() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, t := range d.run.graph.Tasks {
+		if len(t.Deliver) > 0 && !d.given[i] && d.run.over(i) {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 // made asks, where a commit failed, whether the output is there all the same.

@@ -147,6 +147,10 @@ func (h *hooked) Put(ctx context.Context, s data.Staging, name string, size int6
 	return h.do("put", func() error { return h.out.Put(ctx, s, name, size, from) })
 }
 
+func (h *hooked) Settle(ctx context.Context, s data.Staging, from, name string, size int64) error {
+	return h.do("settle", func() error { return h.out.Settle(ctx, s, from, name, size) })
+}
+
 func (h *hooked) Commit(ctx context.Context, s data.Staging, names map[string]int64) error {
 	return h.do("commit", func() error { return h.out.Commit(ctx, s, names) })
 }

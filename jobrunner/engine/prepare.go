@@ -25,6 +25,8 @@ type planned struct {
 	spec    spec.Job
 	dir     string
 	graph   plan.Graph
+	number  map[string]int // task's name → its index
+	users   [][]user       // by task: those that need its outputs
 	keys    []types.Hash
 	inputs  *inputs
 	source  Source // nil where no task reads data files
@@ -85,6 +87,7 @@ func (p *planned) fill(ctx context.Context, e *Engine, files fs.FS) (err error) 
 	if err := p.fetch(ctx); err != nil {
 		return err
 	}
+	p.link()
 	p.keys, err = invalid(p.graph.Keys(p.spec.Image, func(path string) (types.Hash, error) {
 		t, err := p.inputs.tree(path)
 		if err != nil {
@@ -104,6 +107,19 @@ func (p *planned) fill(ctx context.Context, e *Engine, files fs.FS) (err error) 
 		p.output = outputs(p.id)
 	}
 	return nil
+}
+
+// link finds for each task who needs its outputs.
+func (p *planned) link() {
+	p.number, p.users = map[string]int{}, make([][]user, len(p.graph.Tasks))
+	for i, t := range p.graph.Tasks {
+		p.number[t.Name] = i
+		for n, in := range t.Inputs {
+			if in.Task != "" {
+				p.users[p.number[in.Task]] = append(p.users[p.number[in.Task]], user{i, n})
+			}
+		}
+	}
 }
 
 // open makes the job's data reachable, where it has any.
@@ -203,7 +219,11 @@ func (e *Engine) takeOver(p *planned, again bool, now time.Time) ([]journal.Task
 	}
 	for i := range rows {
 		f, ok := finished[p.keys[i]]
-		if !ok || !e.complete(f.Tree, nil) {
+		var part func(protocol.Manifest) protocol.Manifest
+		if p.made { // nobody needs again what only went into it
+			part = func(m protocol.Manifest) protocol.Manifest { return p.stored(i, m, true) }
+		}
+		if !ok || !e.complete(f.Tree, part) {
 			continue
 		}
 		rows[i].State, rows[i].Tree, rows[i].Ended, rows[i].Checkpoint = journal.TaskDone, f.Tree, now, types.Hash{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/types"
@@ -104,13 +105,15 @@ func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lea
 	if err != nil {
 		return err
 	}
+	staged := true // as long as nobody says that it is not
+	if place, err := e.staging(ctx, p); err == nil {
+		staged = place != data.Gone
+	} else {
+		e.log.Warn("the output's folder is not looked at", "job", b.ID, "err", err)
+	}
 	again := map[int]bool{}
 	for i := range rows {
-		var part func(protocol.Manifest) protocol.Manifest
-		if t := &p.graph.Tasks[i]; t.Keep {
-			// What stayed in a container may be there still: whoever needs it will see.
-			part = func(m protocol.Manifest) protocol.Manifest { return ownPart(t, m) }
-		}
+		part := func(m protocol.Manifest) protocol.Manifest { return p.stored(i, m, staged) }
 		if rows[i].State != journal.TaskDone || e.complete(rows[i].Tree, part) {
 			continue
 		}

@@ -27,7 +27,6 @@ type run struct {
 	cancel  context.CancelFunc // stops without ending the job
 	closing chan struct{}      // closed when the schedule has finished: notes are no longer read
 	done    chan struct{}      // closed when main has returned
-	number  map[string]int     // task's name → its index
 	out     *os.Root           // the results' folder
 	mine    bool               // what was in it is an earlier process's of this run
 	zero    time.Time          // the schedule's time 0
@@ -53,7 +52,6 @@ type run struct {
 	open  map[schedule.Attempt]journal.Attempt // attempts that a former process left
 
 	running       atomic.Int64        // tasks, as of the last step
-	users         [][]user            // by task: those that need its outputs
 	again         map[int]bool        // tasks whose outputs a power cut took
 	reread        map[types.Hash]bool // splits that were read before this run
 	fed           func() map[types.Hash][]int
@@ -86,6 +84,7 @@ type taskInfo struct {
 	holder     *place     // who has the outputs, where they stayed with the attempt that made them
 	runs       []place    // the attempts that run now: none, one, or two where one races
 	try        int        // number of the last one
+	won        int        // number of the one that made the outputs; 0: none of this job's
 }
 
 // place is where an attempt runs.
@@ -270,7 +269,7 @@ func (r *run) leave(task, try int, ok bool, end *ended) (won bool) {
 	switch {
 	case end == nil:
 	case ok && t.state != journal.TaskDone:
-		t.state, t.tree, t.checkpoint, won = journal.TaskDone, end.Tree, types.Hash{}, true
+		t.state, t.tree, t.checkpoint, t.won, won = journal.TaskDone, end.Tree, types.Hash{}, try, true
 	case !ok && !end.Checkpoint.IsZero():
 		t.checkpoint = end.Checkpoint
 	}
@@ -285,7 +284,7 @@ const outputsLost = "its outputs were lost before all that need them had them"
 func (r *run) redo(x schedule.Redo) {
 	r.mu.Lock()
 	t := &r.tasks[x.Task]
-	t.tree, t.state, t.holder = types.Hash{}, journal.TaskWaiting, nil
+	t.tree, t.state, t.holder, t.won = types.Hash{}, journal.TaskWaiting, nil, 0
 	if x.Final {
 		t.state = journal.TaskFailed
 	}

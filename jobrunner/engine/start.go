@@ -19,7 +19,11 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 	if err != nil {
 		return nil, err
 	}
-	r := &run{planned: p, e: e, fed: sync.OnceValue(p.splits), job: job, log: e.log.With("job", p.id), done: make(chan struct{}), closing: make(chan struct{}), held: held, number: map[string]int{},
+	won, err := e.journal.Successes(p.id)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{planned: p, e: e, fed: sync.OnceValue(p.splits), job: job, log: e.log.With("job", p.id), done: make(chan struct{}), closing: make(chan struct{}), held: held,
 		zero: e.now(), notes: make(chan note, maxNotes), slots: map[int]*slot{}, changed: make(chan struct{}), nextSlot: len(held)}
 	if r.bad, err = e.journal.Failures(p.id); err != nil {
 		return nil, err
@@ -33,7 +37,6 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 	}
 	stages := map[string]int{}
 	for i, t := range p.graph.Tasks {
-		r.number[t.Name] = i
 		stage, ok := stages[t.Stage]
 		if !ok {
 			stage = len(stages)
@@ -43,12 +46,10 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 		k := schedule.Task{Stage: stage, BestEffort: t.BestEffort, Speculate: t.Speculate, Expect: time.Duration(t.ExpectSeconds * float64(time.Second)),
 			Done: rows[i].State == journal.TaskDone, Failed: rows[i].State == journal.TaskFailed, Attempt: last[i]}
 		needs := map[string]bool{} // name → every input from it is optional
-		r.users = append(r.users, nil)
-		for n, in := range t.Inputs {
+		for _, in := range t.Inputs {
 			if in.Task != "" {
 				optional, seen := needs[in.Task]
 				needs[in.Task] = in.Optional && (optional || !seen)
-				r.users[r.number[in.Task]] = append(r.users[r.number[in.Task]], user{i, n})
 			}
 		}
 		kept := 0
@@ -60,7 +61,7 @@ func (e *Engine) start(p *planned, job journal.Job, rows []journal.Task, held ma
 		}
 		k.Early = kept > 1
 		sj.Tasks = append(sj.Tasks, k)
-		r.tasks = append(r.tasks, taskInfo{state: rows[i].State, tree: rows[i].Tree, checkpoint: rows[i].Checkpoint, try: last[i]})
+		r.tasks = append(r.tasks, taskInfo{state: rows[i].State, tree: rows[i].Tree, checkpoint: rows[i].Checkpoint, try: last[i], won: won[i]})
 		e.pin(p.id, rows[i].Tree)
 		e.pin(p.id, rows[i].Checkpoint)
 	}

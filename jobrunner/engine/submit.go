@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobs/spec"
 	"github.com/zennet/zennet/ledger/types"
@@ -63,8 +64,10 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	}
 	old, err := e.journal.Job(p.id)
 	known := err == nil
-	if known && p.output != nil {
-		p.made, err = e.outputMade(ctx, p)
+	if known {
+		var place data.Place
+		place, err = e.staging(ctx, p)
+		p.made = place == data.Committed
 	}
 	switch {
 	case err != nil && !errors.Is(err, journal.ErrNotFound):

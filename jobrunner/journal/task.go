@@ -327,7 +327,11 @@ func (j *Journal) Attempts(job string, openOnly bool) ([]Attempt, error) {
 // LastAttempts tells the number of the last attempt of each task of a job that
 // has had one, by the task's number.
 func (j *Journal) LastAttempts(job string) (map[int]int, error) {
-	rows, err := j.read.Query(`SELECT task, max(attempt) FROM attempts WHERE job=? GROUP BY task`, job)
+	return j.attemptOf(`SELECT task, max(attempt) FROM attempts WHERE job=? GROUP BY task`, job)
+}
+
+func (j *Journal) attemptOf(query, job string) (map[int]int, error) {
+	rows, err := j.read.Query(query, job)
 	if err != nil {
 		return nil, fmt.Errorf("read attempts: %w", err)
 	}
@@ -341,6 +345,12 @@ func (j *Journal) LastAttempts(job string) (map[int]int, error) {
 		out[task] = attempt
 	}
 	return out, rows.Err()
+}
+
+// Successes tells which attempt made each task of a job that is done, by the task's
+// number. What another job's run made is not among them.
+func (j *Journal) Successes(job string) (map[int]int, error) {
+	return j.attemptOf(`SELECT task, max(attempt) FROM attempts WHERE job=? AND class='' AND ended<>0 GROUP BY task`, job)
 }
 
 // maxFailures bounds the failures of a Status.
