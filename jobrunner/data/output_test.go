@@ -61,6 +61,22 @@ func TestOutput(t *testing.T) {
 				t.Errorf("%q: %v", bad, err)
 			}
 		}
+		must(t, o.Put(ctx, s, ".0.1", 4, text("long")))
+		for _, from := range []string{".0.1", ".0.2"} {
+			if err := o.Settle(ctx, s, from, "part-00001", 5); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s settled as part-00001: %v", from, err)
+			}
+		}
+		for range 2 { // the second time it has happened
+			must(t, o.Settle(ctx, s, ".0.1", "deep/part", 4))
+		}
+		must(t, o.Put(ctx, s, ".0.1", 4, text("last")))
+		must(t, o.Settle(ctx, s, ".0.1", "deep/part", 4)) // nobody vouched for the first
+		for _, bad := range []string{"", ".", "../x", "/x"} {
+			if err := errors.Join(o.Settle(ctx, s, bad, "x", 1), o.Settle(ctx, s, "x", bad, 1)); !errors.Is(err, ErrPlace) {
+				t.Errorf("%q: %v", bad, err)
+			}
+		}
 		for _, wrong := range []map[string]int64{{"part-00000": 4}, {"part-00000": 3, "part-00001": 3}} {
 			if err := o.Commit(ctx, s, wrong); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%v: %v", wrong, err)
@@ -69,7 +85,9 @@ func TestOutput(t *testing.T) {
 		find(t, o, s, Staged)
 		must(t, o.Put(ctx, s, "part-00000", 3, text("two"))) // it was removed: nobody called it delivered
 		must(t, o.Put(ctx, s, "_skipped/map-00001", 1, text("x")))
-		must(t, o.Commit(ctx, s, map[string]int64{"part-00000": 3, "_skipped/map-00001": 1}))
+		must(t, o.Put(ctx, s, ".0.2", 4, text("last")))
+		must(t, o.Settle(ctx, s, ".0.2", "deep/part", 4))
+		must(t, o.Commit(ctx, s, map[string]int64{"part-00000": 3, "_skipped/map-00001": 1, "deep/part": 4}))
 		find(t, o, s, Committed)
 		id, there, err := o.Exists(ctx)
 		if err != nil || !there || id != s.ID {
@@ -85,7 +103,7 @@ func TestOutput(t *testing.T) {
 			return err
 		}))
 		at := strings.TrimPrefix(output, "hdfs://nn/")
-		if len(got) != 3 || got[at+"/part-00000"] != "two" || got[at+"/_skipped/map-00001"] != "x" || got[at+"/_SUCCESS"] != "" {
+		if len(got) != 4 || got[at+"/part-00000"] != "two" || got[at+"/deep/part"] != "last" || got[at+"/_skipped/map-00001"] != "x" || got[at+"/_SUCCESS"] != "" {
 			t.Errorf("%s: %q", output, got)
 		}
 		if _, err := o.Begin(ctx); !errors.Is(err, fs.ErrExist) || !errors.Is(err, spec.ErrFile) || !strings.HasPrefix(err.Error(), "job.yaml:4: output: "+output+": ") {

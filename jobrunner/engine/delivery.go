@@ -98,6 +98,9 @@ func newDeliverer(r *run) (*deliverer, error) {
 		return nil, err
 	}
 	for _, f := range done {
+		if r.tasks[f.Task].state != journal.TaskDone {
+			continue // it is made again
+		}
 		d.given[f.Task] = true
 		d.files[f.Name] = f.Size
 		if d.names.known(f.Name) {
@@ -213,6 +216,9 @@ func (d *deliverer) task(task int) error {
 		defer d.mu.Unlock()
 		d.given[task] = true
 		return nil
+	}
+	if !d.run.over(task) {
+		return nil // it is made again, and comes again
 	}
 	items, err := d.run.collected(task)
 	if err != nil {

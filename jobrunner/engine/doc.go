@@ -2,8 +2,9 @@
 // leased containers, and keeps in the journal what must survive a kill -9.
 //
 // It guarantees that a task's success is journalled exactly once, after its
-// outputs were verified, hashed and synced into the publisher's blob store; that
-// a finished task is never run again in its run, whatever dies, unless its outputs
+// outputs were verified and put where they are kept: the results synced into the
+// publisher's blob store, what only feeds other tasks or the output folder there, in that
+// folder or in its container; that a finished task is never run again in its run, whatever dies, unless its outputs
 // were lost before all that need them had them; that nothing is leased beyond the
 // job's budget; that every lease is settled or left to the
 // market's recovery when a job ends; and that a job's output folder appears once, by
@@ -17,5 +18,5 @@
 // Start at engine.go and submit.go (the interface), then run.go (one job's loop),
 // slot.go and work.go (one container and its attempts), feed.go and split.go (what
 // tasks read, and where that lies already), collect.go and commit.go
-// (results), delivery.go and output.go (the output folder), recover.go.
+// (results), straight.go, delivery.go and output.go (the output folder), recover.go.
 package engine

@@ -50,26 +50,31 @@ func newPress(t testing.TB) *press {
 	return p
 }
 
-// graph is two tasks that deliver, one of them into a folder too, and one that
-// needs both.
+// graph is two tasks that deliver: a few bytes and a folder, which are stored here
+// first, and a large file, which goes straight into the staging folder.
 func (p *press) graph() plan.Graph {
 	mark := fmt.Sprintf("echo $ZENNET_TASK_INDEX >> %s/ran; test ! -e %[1]s/fail || exit 1; while test -e %[1]s/wait; do sleep 0.02; done; mkdir o; ", p.home)
 	return plan.Graph{Output: "made/out", Tasks: []plan.Task{
-		{Name: "a", Index: "a", Command: []string{"sh", "-c", mark + "echo one > o/x; mkdir s; echo bad > s/y"}, Collect: []string{"o/x", "s"},
+		{Name: "a", Index: "a", Command: []string{"sh", "-c", mark + "echo one > o/x; mkdir s; seq 30000 > s/y"}, Collect: []string{"o/x", "s"},
 			Deliver: []plan.Delivery{{From: "o/x", Name: "part-00000"}, {From: "s", Name: "_skipped", Optional: true}}},
-		{Name: "b", Index: "b", Command: []string{"sh", "-c", mark + "seq 30000 > o/x"}, Collect: []string{"o/x"},
+		{Name: "b", Index: "b", Command: []string{"sh", "-c", mark + "seq 300000 > o/x"}, Collect: []string{"o/x"},
 			Deliver: []plan.Delivery{{From: "o/x", Name: "part-00001"}, {From: "s", Name: "_skipped", Optional: true}}},
 	}}
+}
+
+// seq is what seq writes.
+func seq(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintln(&b, i+1)
+	}
+	return b.String()
 }
 
 // whole checks that the output is as it must be, with nothing beside it.
 func (p *press) whole() {
 	p.t.Helper()
-	var b strings.Builder
-	for i := range 30_000 {
-		fmt.Fprintln(&b, i+1)
-	}
-	want := map[string]string{"part-00000": "one\n", "part-00001": b.String(), "_skipped/y": "bad\n", "_SUCCESS": ""}
+	want := map[string]string{"part-00000": "one\n", "part-00001": seq(300_000), "_skipped/y": seq(30_000), "_SUCCESS": ""}
 	found := 0
 	err := filepath.WalkDir(filepath.Dir(p.output), func(at string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -192,8 +197,15 @@ func TestOutput(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(p.dir, "outputs/tasks")); err == nil {
 		t.Error("what is delivered is in the results too")
 	}
+	filepath.WalkDir(filepath.Join(p.home, "blobs"), func(at string, d fs.DirEntry, err error) error {
+		if info, failed := d.Info(); err == nil && failed == nil && d.Type().IsRegular() && info.Size() > 500_000 {
+			t.Errorf("%s: %d bytes of what went straight into the output are stored", at, info.Size())
+		}
+		return err
+	})
 
-	// The same job again is done; where its output is gone, it is made from what is kept.
+	// The same job again is done; where its output is gone, it is made of what is kept,
+	// and of what is made again.
 	if again := p.sub(); again.State != SubmittedDone || again.Output != p.output {
 		t.Errorf("again: %+v", again)
 	}
@@ -205,7 +217,7 @@ func TestOutput(t *testing.T) {
 	}
 	p.want(p.wait(first.ID), journal.JobDone, 2, 0)
 	p.whole()
-	if got := p.ran(); got["a"] != 1 || got["b"] != 1 {
+	if got := p.ran(); got["a"] != 1 || got["b"] != 2 {
 		t.Errorf("ran %v", got)
 	}
 
@@ -338,7 +350,7 @@ func TestDeliveryFails(t *testing.T) {
 		{"too long", 1 << 30, errors.New("no route to the data node"), journal.JobFailed},
 		{"for good", 1 << 30, fmt.Errorf("quota: %w", fs.ErrPermission), journal.JobFailed},
 	} {
-		for _, call := range []string{"put", "commit"} {
+		for _, call := range []string{"put", "settle", "commit"} {
 			t.Run(c.name+" at "+call, func(t *testing.T) {
 				p := newPress(t)
 				failed := 0
@@ -391,60 +403,123 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// TestStagingVanishes: where somebody removes delivered files, or all of them,
-// before the end, they are delivered again; nothing is ever half there.
+// TestStagingVanishes: where somebody removes delivered files, or all of them, just
+// before the end, they are delivered again as far as they are stored; else the job fails
+// and says so, and is made whole by the next submit. Nothing is ever half there.
 func TestStagingVanishes(t *testing.T) {
-	for _, what := range []string{"*", "part-00000", ""} {
+	for what, again := range map[string]int{"part-00000": 0, "part-00001": 1, "*": 1, "": 1} {
 		p := newPress(t)
 		gone := false
 		p.hook = func(call string, after bool) error {
 			if call == "commit" && !after && !gone {
 				gone = true
-				all, err := filepath.Glob(filepath.Join(p.dir, ".*.zennet-*", what))
-				if err != nil || len(all) == 0 {
-					t.Errorf("nothing to remove: %v", err)
-				}
-				for _, at := range all {
-					must(t, os.RemoveAll(at))
-				}
+				p.remove(what)
 			}
 			return nil
 		}
-		p.want(p.wait(p.sub().ID), journal.JobDone, 2, 0)
+		s := p.wait(p.sub().ID)
+		if again > 0 {
+			if s.State != journal.JobFailed || s.Cause != journal.CauseOutput || !strings.Contains(s.Message, "what task b delivered") || !strings.Contains(s.Message, "submit the job again") {
+				t.Errorf("%q: %s %s %q", what, s.State, s.Cause, s.Message)
+			}
+			p.tidy()
+			s = p.wait(p.sub().ID)
+		}
+		p.want(s, journal.JobDone, 2, 0)
 		p.whole()
-		if got := p.ran(); got["a"] != 1 || got["b"] != 1 {
+		if got := p.ran(); got["a"] != 1 || got["b"] != 1+again {
 			t.Errorf("%q: ran %v", what, got)
 		}
 	}
 }
 
-// TestPowerCut: what a job delivers is not synced here. If all of that is lost
-// before the output is there, its tasks run again, though the job was at its end.
-func TestPowerCut(t *testing.T) {
+// remove removes what is in the staging folder, or that.
+func (p *press) remove(what string) {
+	p.t.Helper()
+	all, err := filepath.Glob(filepath.Join(p.dir, ".*.zennet-*", what))
+	if err != nil || len(all) == 0 {
+		p.t.Errorf("nothing to remove: %v", err)
+	}
+	for _, at := range all {
+		must(p.t, os.RemoveAll(at))
+	}
+}
+
+// TestStagingVanishesUnderway: where that happens while tasks run, what is not stored is
+// made again, and the job does not fail.
+func TestStagingVanishesUnderway(t *testing.T) {
 	p := newPress(t)
+	graph := p.graph()
+	graph.Tasks = []plan.Task{graph.Tasks[1], { // after b has been delivered
+		Name: "c", Command: []string{"sh", "-c", "echo c >> " + p.home + "/ran; while test ! -e " + p.home + "/go; do sleep 0.02; done; mkdir o; cat in > o/c"}, Collect: []string{"o"},
+		Inputs: []plan.Input{{Path: "in", Task: "b", From: "s"}}, Deliver: []plan.Delivery{{From: "o/c", Name: "part-00000"}}}}
+	graph.Tasks[0].Command[2] += "; mkdir s; echo one > s/in"
+	graph.Tasks[0].Collect = []string{"o/x", "s"}
+	graph.Tasks[0].Deliver = graph.Tasks[0].Deliver[:1]
+	graph.Tasks[1].Inputs[0].From = "s/in"
+	graph.Tasks = append(graph.Tasks, plan.Task{Name: "d", Command: []string{"sh", "-c", "while test $(grep -c b " + p.home + "/ran) != 2; do sleep 0.02; done"}})
+	planner := func(spec.Job, fs.FS) (plan.Graph, error) { return graph, nil }
+	p.planner, p.engine.planner = planner, planner
+	var once sync.Once
 	p.hook = func(call string, after bool) error {
-		if call == "commit" {
-			go p.engine.fail(errKilled)
-			return errKilled
+		if call == "settle" && after {
+			once.Do(func() {
+				p.remove("")
+				must(t, os.WriteFile(filepath.Join(p.home, "go"), nil, 0o644))
+			})
 		}
 		return nil
 	}
-	id := p.sub().ID
-	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
-		t.Fatal("it ended")
+	id := p.submit(strings.ReplaceAll(strings.ReplaceAll(pressed, "\n\t", "\n"), "slots: 1", "slots: 2")).ID
+	p.want(p.wait(id), journal.JobDone, 3, 0)
+	for name, want := range map[string]string{"part-00000": "one\n", "part-00001": seq(300_000), "_SUCCESS": ""} {
+		if data, err := os.ReadFile(filepath.Join(p.output, name)); err != nil || string(data) != want {
+			t.Errorf("%s: %d bytes, %v", name, len(data), err)
+		}
 	}
-	p.close()
-	if b, err := p.journal.Job(id); err == nil && b.State != journal.JobSettling {
-		t.Errorf("the job is %s", b.State)
-	}
-	damage(t, filepath.Join(p.home, "blobs"))
-	p.hook, p.options = nil, journal.Options{}
-	p.open()
-	must(t, p.engine.Recover(p.ctx()))
-	p.want(p.wait(id), journal.JobDone, 2, 0)
-	p.whole()
-	if got := p.ran(); got["a"] != 1 || got["b"] != 2 {
+	p.tidy()
+	if got := p.ran(); got["b"] != 2 || got["c"] != 1 {
 		t.Errorf("ran %v", got)
+	}
+}
+
+// TestPowerCut: what a job delivers is not synced here. What of it is lost before the
+// output is there, in the blob store or in the staging folder, is made again, though the
+// job was at its end.
+func TestPowerCut(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose func(p *press)
+		a, b int // times that they ran
+	}{
+		"stored": {func(p *press) { damage(t, filepath.Join(p.home, "blobs")) }, 2, 1},
+		"staged": {func(p *press) { p.remove("") }, 1, 2},
+		"both":   {func(p *press) { damage(t, filepath.Join(p.home, "blobs")); p.remove("") }, 2, 2},
+	} {
+		p := newPress(t)
+		p.hook = func(call string, after bool) error {
+			if call == "commit" {
+				go p.engine.fail(errKilled)
+				return errKilled
+			}
+			return nil
+		}
+		id := p.sub().ID
+		if _, err := p.engine.Wait(p.ctx(), id); err == nil {
+			t.Fatal("it ended")
+		}
+		p.close()
+		if b, err := p.journal.Job(id); err == nil && b.State != journal.JobSettling {
+			t.Errorf("the job is %s", b.State)
+		}
+		c.lose(p)
+		p.hook, p.options = nil, journal.Options{}
+		p.open()
+		must(t, p.engine.Recover(p.ctx()))
+		p.want(p.wait(id), journal.JobDone, 2, 0)
+		p.whole()
+		if got := p.ran(); got["a"] != c.a || got["b"] != c.b {
+			t.Errorf("%s: ran %v", name, got)
+		}
 	}
 }
 

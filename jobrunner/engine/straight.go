@@ -49,9 +49,10 @@ func within(name, folder string) bool {
 const ownName = ".zennet-"
 
 // attemptFile is the name in the staging folder of a file that an attempt delivers, by
-// its place among those.
-func attemptFile(at schedule.Attempt, number int) string {
-	return fmt.Sprintf("%s%s.%d", ownName, taskID(at), number)
+// its place among those. The hash of what the attempt left is in it: an attempt that a
+// publisher did not live to journal may have left another file under the same number.
+func attemptFile(at schedule.Attempt, tree types.Hash, number int) string {
+	return fmt.Sprintf("%s%s.%d-%s", ownName, taskID(at), number, tree.String()[:16])
 }
 
 // errGone says that a file that was to be delivered is no longer to be had.
@@ -73,7 +74,7 @@ func (s *slot) straight(c *client.Client, w *work, home, m protocol.Manifest) (p
 		if !one.straight || s.run.e.has(one.file) {
 			continue
 		}
-		err := d.stage(s.ctx, attemptFile(w.at, i), s.source(c, w.id, one.file), int64(one.file.Size))
+		err := d.stage(s.ctx, attemptFile(w.at, w.exit.Tree, i), s.source(c, w.id, one.file), int64(one.file.Size))
 		var link *linkError
 		var wrong *mismatch
 		switch {
@@ -147,10 +148,10 @@ func (d *deliverer) stage(ctx context.Context, name string, from func() (io.Read
 // is not in the staging folder.
 func (d *deliverer) settle(s data.Staging, task, number int, name string, size int64) error {
 	d.run.mu.Lock()
-	won := d.run.tasks[task].won
+	won, tree := d.run.tasks[task].won, d.run.tasks[task].tree
 	d.run.mu.Unlock()
 	if won == 0 {
 		return fs.ErrNotExist
 	}
-	return d.out.Settle(d.ctx, s, attemptFile(schedule.Attempt{Task: task, Number: won}, number), name, size)
+	return d.out.Settle(d.ctx, s, attemptFile(schedule.Attempt{Task: task, Number: won}, tree, number), name, size)
 }
