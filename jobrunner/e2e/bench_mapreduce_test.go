@@ -227,14 +227,19 @@ func proseLine(_ *rand.Rand, buf []byte) []byte {
 	return append(buf, '\n')
 }
 
-// rowLine is a row of 100 bytes with a key of ten printable ones.
+// rowLine is a row of TeraGen's, of 100 bytes, but for a key of printable bytes and a tab
+// after it: the row's number, and filler of twelve hexadecimal digits, four times each.
 func rowLine(rng *rand.Rand, buf []byte) []byte {
 	for range 10 {
 		buf = append(buf, byte(' '+1+rng.IntN(94)))
 	}
-	buf = append(buf, '\t')
-	for range 11 {
-		buf = strconv.AppendUint(buf, 10_000_000+rng.Uint64N(89_999_999), 10)
+	rowNumber++
+	buf = fmt.Appendf(buf, "\t%032X....", rowNumber)
+	for digits, i := rng.Uint64(), 0; i < 12; digits, i = digits>>4, i+1 {
+		d := "0123456789ABCDEF"[digits&15]
+		buf = append(buf, d, d, d, d)
 	}
-	return append(buf, '\n')
+	return append(buf, "....\n"...)
 }
+
+var rowNumber uint64
