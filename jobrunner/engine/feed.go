@@ -46,7 +46,7 @@ func (s *slot) feed(w *work, fresh bool) {
 		}
 		fed, err := s.feedSplit(ctx, w, fresh, func(ctx context.Context) (io.ReadCloser, error) {
 			f.bad.Store(nil)
-			return &partsReader{ctx: ctx, feeding: f, source: s.run.source, rest: parts}, nil
+			return newPartsReader(ctx, f, s.run.source, parts), nil
 		})
 		switch {
 		case err == nil:
@@ -81,29 +81,47 @@ func hopeless(err error) bool {
 	return errors.Is(err, data.ErrChanged) || errors.Is(err, codec.ErrCorrupt) || errors.Is(err, files.ErrCorrupt) || lasts(err)
 }
 
+// Small parts are opened while others are read, for a file system takes longer to open
+// one than to give it: so many, as long as no more bytes come before one.
+const (
+	partsAhead = 4
+	bytesAhead = 4 << 20
+)
+
 // partsReader streams parts of files one after another.
 type partsReader struct {
 	ctx     context.Context
+	cancel  context.CancelFunc
 	feeding *feeding
 	source  Source
 	rest    []plan.Part
-	in      io.ReadCloser // the first of rest, once it is open
+	ahead   []chan opened // of the first ones of rest
+	file    string        // in's
+	in      io.ReadCloser // the part that is read; nil before the first and between two
+}
+
+// opened is a part that is open, or why it is not.
+type opened struct {
+	in  io.ReadCloser
+	err error
+}
+
+func newPartsReader(ctx context.Context, f *feeding, source Source, parts []plan.Part) *partsReader {
+	p := &partsReader{feeding: f, source: source, rest: parts}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	return p
 }
 
 func (p *partsReader) Read(b []byte) (int, error) {
-	for len(p.rest) > 0 {
+	for p.in != nil || len(p.rest) > 0 {
 		if p.in == nil {
-			in, err := p.source.Open(p.ctx, p.rest[0])
-			if err != nil {
+			if err := p.next(); err != nil {
 				return 0, p.fail(err)
 			}
-			p.in = in
 		}
 		n, err := p.in.Read(b)
 		if errors.Is(err, io.EOF) {
-			if err = p.Close(); err == nil {
-				p.rest = p.rest[1:]
-			}
+			err = p.end()
 		}
 		if err != nil {
 			return n, p.fail(err)
@@ -113,6 +131,43 @@ func (p *partsReader) Read(b []byte) (int, error) {
 		}
 	}
 	return 0, io.EOF
+}
+
+// next takes the next part, and has those after it opened.
+func (p *partsReader) next() error {
+	before := int64(0)
+	for i, part := range p.rest[:min(len(p.rest), partsAhead+1)] {
+		if before > bytesAhead {
+			break
+		}
+		before += part.Length
+		if i < len(p.ahead) {
+			continue
+		}
+		c := make(chan opened, 1)
+		p.ahead = append(p.ahead, c)
+		go func() {
+			in, err := p.source.Open(p.ctx, part)
+			c <- opened{in, err}
+		}()
+	}
+	first := <-p.ahead[0] // Open heeds the context
+	p.ahead = p.ahead[1:]
+	if first.err != nil {
+		return first.err
+	}
+	p.in, p.file, p.rest = first.in, p.rest[0].File, p.rest[1:]
+	return nil
+}
+
+// end closes the part that is read.
+func (p *partsReader) end() error {
+	in := p.in
+	p.in = nil
+	if err := in.Close(); err != nil {
+		return fmt.Errorf("input %s: %w", p.file, err)
+	}
+	return nil
 }
 
 // fail notes why the input cannot be read before the worker is told: its Exited
@@ -125,14 +180,17 @@ func (p *partsReader) fail(err error) error {
 	return err
 }
 
-func (p *partsReader) Close() error {
-	if p.in == nil {
-		return nil
+// Close ends what is open or being opened.
+func (p *partsReader) Close() (err error) {
+	if p.in != nil {
+		err = p.end()
 	}
-	in := p.in
-	p.in = nil
-	if err := in.Close(); err != nil {
-		return fmt.Errorf("input %s: %w", p.rest[0].File, err)
+	p.cancel()
+	for _, c := range p.ahead {
+		if o := <-c; o.in != nil {
+			err = errors.Join(err, o.in.Close())
+		}
 	}
-	return nil
+	p.ahead, p.rest = nil, nil
+	return err
 }

@@ -273,7 +273,7 @@ func TestFedProviderDies(t *testing.T) {
 func TestFedSourceFails(t *testing.T) {
 	r := newReading(t, 1, 1000)
 	r.library.fail = func(open int, _ string) error {
-		if open <= 2 {
+		if open <= 2*3 { // two attempts at three parts
 			return errors.New("the file system does not answer")
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -67,6 +68,32 @@ func exited(t testing.TB, c *client.Client) *protocol.Exited {
 		case <-deadline:
 			t.Fatal("no task ends")
 		}
+	}
+}
+
+// TestTermReachesLateChildren: a process that is forked while others get their TERM, and
+// outlives its parent, gets one too: the task's end does not wait for the grace time.
+func TestTermReachesLateChildren(t *testing.T) {
+	dial, dir := serve(t)
+	c := connect(t, dial)
+	ready := filepath.Join(dir, "ready")
+	script := `trap 'sleep 1000 & exit 3' TERM; echo > ` + ready + `; while :; do sleep 0.02; done`
+	if err := c.Run(protocol.Run{ID: "0.1", Command: []string{"sh", "-c", script}, GraceSeconds: 120}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(ready); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it did not start")
+		}
+	}
+	if err := c.Kill("0.1", 120); err != nil {
+		t.Fatal(err)
+	}
+	if e := exited(t, c); e.Class != protocol.ClassKilled || e.Code != 3 {
+		t.Errorf("ended with %q, %d", e.Class, e.Code)
 	}
 }
 

@@ -298,10 +298,19 @@ func (s *Server) supervise(t *task, ended <-chan ending, before events) facts {
 		timeout = timer.C
 	}
 	reaped, killing := false, false
+	told := map[int]bool{} // processes that have had a TERM, each once
+	tell := func(pids []int) {
+		for _, pid := range pids {
+			if !told[pid] {
+				told[pid] = true
+				unix.Kill(pid, unix.SIGTERM)
+			}
+		}
+	}
 	terminate := func(class string, after time.Duration) {
 		if f.why.ended == "" {
 			f.why.ended = class
-			s.signalTree(t, reaped, syscall.SIGTERM)
+			tell(s.living(t, reaped))
 		}
 		timeout, grace = nil, time.After(after)
 	}
@@ -318,8 +327,12 @@ func (s *Server) supervise(t *task, ended <-chan ending, before events) facts {
 		var changed <-chan struct{}
 		if reaped {
 			changed = s.children.changed()
-			if len(s.living(t, true)) == 0 {
+			left := s.living(t, true)
+			if len(left) == 0 {
 				return f
+			}
+			if f.why.ended != "" {
+				tell(left) // one may have been forked while others were told
 			}
 			if f.why.ended == "" || killing {
 				s.killTree(t, true)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -130,13 +129,6 @@ func marked(pid int, t *task) bool {
 	}
 	at, err := os.Readlink(name + "/cwd")
 	return err == nil && (at == t.scratch || strings.HasPrefix(at, t.scratch+"/"))
-}
-
-// signalTree sends a signal to all the task's processes.
-func (s *Server) signalTree(t *task, ended bool, signal syscall.Signal) {
-	for _, pid := range s.living(t, ended) {
-		unix.Kill(pid, signal)
-	}
 }
 
 // killTree sends KILL to all the task's processes. Those that fork faster than
