@@ -457,7 +457,7 @@ func TestStagingVanishesUnderway(t *testing.T) {
 	graph.Tasks[0].Collect = []string{"o/x", "s"}
 	graph.Tasks[0].Deliver = graph.Tasks[0].Deliver[:1]
 	graph.Tasks[1].Inputs[0].From = "s/in"
-	graph.Tasks = append(graph.Tasks, plan.Task{Name: "d", Command: []string{"sh", "-c", "while test $(grep -c b " + p.home + "/ran) != 2; do sleep 0.02; done"}})
+	graph.Tasks = append(graph.Tasks, plan.Task{Name: "d", Command: []string{"sh", "-c", `until test "$(grep -c b ` + p.home + `/ran)" = 2; do sleep 0.02; done`}})
 	planner := func(spec.Job, fs.FS) (plan.Graph, error) { return graph, nil }
 	p.planner, p.engine.planner = planner, planner
 	var once sync.Once
