@@ -2,11 +2,11 @@
 // leased containers, and keeps in the journal what must survive a kill -9.
 //
 // It guarantees that a task's success is journalled exactly once, after its
-// outputs were verified and put where they are kept: the results synced into the
-// publisher's blob store, what only feeds other tasks or the output folder there, in that
-// folder or in its container; that a finished task is never run again in its run, whatever dies, unless its outputs
-// were lost before all that need them had them; that nothing is leased beyond the
-// job's budget; that every lease is settled or left to the
+// outputs were verified and put where they are kept: results, synced, into the
+// publisher's blob store; what only feeds other tasks or the output folder there, in
+// that folder or in its container; that a finished task is never run again in its run,
+// whatever dies, unless its outputs were lost before all that need them had them; that
+// nothing is leased beyond the job's budget; that every lease is settled or left to the
 // market's recovery when a job ends; and that a job's output folder appears once, by
 // one rename, with what committed tasks left, or not at all.
 //

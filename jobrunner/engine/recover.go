@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/journal"
@@ -106,10 +107,13 @@ func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lea
 		return err
 	}
 	staged := true // as long as nobody says that it is not
-	if place, err := e.staging(ctx, p); err == nil {
-		staged = place != data.Gone
-	} else {
-		e.log.Warn("the output's folder is not looked at", "job", b.ID, "err", err)
+	if !slices.ContainsFunc(rows, func(t journal.Task) bool { return t.State != journal.TaskDone }) {
+		// No delivery would find out in time that the folder is gone.
+		if place, err := e.staging(ctx, p); err == nil {
+			staged = place != data.Gone
+		} else {
+			e.log.Warn("the output's folder is not looked at", "job", b.ID, "err", err)
+		}
 	}
 	again := map[int]bool{}
 	for i := range rows {
