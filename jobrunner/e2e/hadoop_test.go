@@ -209,6 +209,7 @@ func (w *hadoopWorld) letGo() {
 func (w *hadoopWorld) restart(meanwhile func()) {
 	w.t.Helper()
 	w.publisher.kill()
+	w.died = true
 	meanwhile()
 	w.publisher = w.publish(w.genesisHome)
 	w.publisher.await("publishing as")

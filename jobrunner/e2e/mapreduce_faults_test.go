@@ -131,6 +131,7 @@ func TestMapReduceOnHDFS(t *testing.T) {
 				w.flip(t, "/in/flipped")
 			}
 			began := time.Now()
+			w.died = false
 			out, _ := w.job(0, "submit", "--detach", w.file(c.name))
 			id := first(out)
 			if c.hurt != nil {

@@ -69,7 +69,7 @@ func (s *slot) blame(err error) {
 
 // succeed journals a success and then tells of it.
 func (s *slot) succeed(w *work, fresh bool) {
-	e := ended{End: s.end(w, w.exit), sync: fresh && s.run.lasting(w.at.Task)}
+	e := ended{End: s.end(w, w.exit), sync: fresh && (w.fell || s.run.lasting(w.at.Task))}
 	e.State, e.Tree = journal.TaskDone, w.exit.Tree
 	told := make(chan struct{})
 	s.run.commit.add(e, func(err error) {

@@ -27,17 +27,20 @@ import (
 // name (straight.go), and get their last one. Each step may be the last of a process:
 // the next one finds the folder by its number, and goes on.
 type deliverer struct {
-	run     *run
-	out     Output
-	ctx     context.Context
-	cancel  context.CancelFunc
-	work    sync.WaitGroup
-	aborted atomic.Bool // somebody cancelled the job while it was settling
+	run      *run
+	out      Output
+	ctx      context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+	finished bool        // a former process has journalled that the output was made: what became of it since is its owner's
+	aborted  atomic.Bool // somebody cancelled the job while it was settling
 
-	finding sync.Mutex    // held while the staging folder is looked for or made
-	sure    bool          // it was found; guarded by finding
+	finding chan struct{} // of size 1: held by who looks for the staging folder or makes it
+	doubts  atomic.Int64  // how often something says that it may be gone
+	seen    int64         // how many of these it was looked for after; guarded by finding
+	place   data.Place    // where it was then; guarded by finding
 	streams chan struct{} // a place for each file that goes straight into it
-	place   data.Place    // where; guarded by finding
+	failed  atomic.Int64  // when one last did not arrive, in Unix ns
 
 	mu      sync.Mutex
 	more    *sync.Cond
@@ -55,15 +58,15 @@ type delivering struct {
 	first, most time.Duration // pauses between tries: the first, and the longest
 	limit       time.Duration // for one delivery that fails, since its first failure
 	discard     time.Duration // for the removal of a staging folder
+	stage       time.Duration // for what somebody waits for meanwhile
 }
 
-var patience = delivering{first: 500 * time.Millisecond, most: 20 * time.Second, limit: 5 * time.Minute, discard: 30 * time.Second}
+var patience = delivering{first: 500 * time.Millisecond, most: 20 * time.Second, limit: 5 * time.Minute, discard: 30 * time.Second, stage: 15 * time.Second}
 
 const (
 	deliverers = 4  // deliveries at once
 	maxStreams = 16 // files at once that go straight from their containers
-	stageWait  = 15 * time.Second
-	redo       = 3 // times that delivered files may turn out to be gone
+	redo       = 3  // times that delivered files may turn out to be gone
 )
 
 // lasting is an error that trying again does not help.
@@ -84,12 +87,13 @@ func lasts(err error) bool {
 // newDeliverer makes the deliverer of a run as the journal has it. Done tasks that
 // are not delivered yet are its first work.
 func newDeliverer(r *run) (*deliverer, error) {
-	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}, names: newNames(r.graph), streams: make(chan struct{}, maxStreams)}
+	d := &deliverer{run: r, out: r.output, given: map[int]bool{}, files: map[string]int64{}, names: newNames(r.graph), finding: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams)}
 	d.more = sync.NewCond(&d.mu)
+	d.doubt()
 	d.ctx, d.cancel = context.WithCancel(r.ctx)
 	switch row, err := r.e.journal.Output(r.id); {
 	case err == nil:
-		d.staging = data.Staging{Path: row.Staging, ID: row.Folder}
+		d.staging, d.finished = data.Staging{Path: row.Staging, ID: row.Folder}, row.State == journal.OutputMade
 	case !errors.Is(err, journal.ErrNotFound):
 		return nil, err
 	}
@@ -125,6 +129,14 @@ func (d *deliverer) start() {
 		defer d.mu.Unlock()
 		d.more.Broadcast()
 	})
+	if len(d.given) > 0 { // what a former process delivered may be gone
+		d.work.Go(func() {
+			d.try(func() error {
+				_, _, err := d.folder(d.ctx)
+				return err
+			})
+		})
+	}
 	for range deliverers {
 		d.work.Go(d.main)
 	}
@@ -134,7 +146,7 @@ func (d *deliverer) start() {
 func (d *deliverer) add(task int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.run.graph.Tasks[task].Deliver) > 0 && !d.given[task] {
+	if len(d.run.graph.Tasks[task].Deliver) > 0 && !d.given[task] && !d.finished {
 		d.queue = append(d.queue, task)
 		d.more.Signal()
 	}
@@ -207,7 +219,7 @@ func (d *deliverer) try(do func() error) error {
 
 // task delivers what a task left, and journals that.
 func (d *deliverer) task(task int) error {
-	s, place, err := d.folder()
+	s, place, err := d.folder(d.ctx)
 	if err != nil {
 		return err
 	}
@@ -217,29 +229,25 @@ func (d *deliverer) task(task int) error {
 		d.given[task] = true
 		return nil
 	}
-	if !d.run.over(task) {
+	made, ok := d.run.result(task)
+	if !ok {
 		return nil // it is made again, and comes again
 	}
-	items, err := d.run.collected(task)
+	items, err := d.run.collected(task, made.tree)
 	if err != nil {
 		return lasting{fmt.Errorf("task %s: %w", d.run.graph.Tasks[task].Name, err)}
-	}
-	if len(items) == 0 {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.given[task] = true
-		return nil
 	}
 	if err := d.take(task, items); err != nil {
 		return lasting{err}
 	}
 	rows := make([]journal.Delivery, len(items))
 	for i, one := range items {
-		err := d.item(s, task, i, one)
+		err := d.item(s, task, made, i, one)
+		if now, ok := d.run.result(task); !ok || now != made {
+			return nil // another success has taken its place, or will
+		}
 		if errors.Is(err, errGone) {
-			d.run.log.Warn("a delivered file is gone", "task", d.run.graph.Tasks[task].Name, "file", one.name)
-			d.run.tell(note{event: schedule.Lost{Now: d.run.now(), Task: task}})
-			return nil // the job's end finds it missing, if that comes before it is made again
+			return d.lost(task, one.name)
 		}
 		if err != nil {
 			d.doubt()
@@ -247,12 +255,17 @@ func (d *deliverer) task(task int) error {
 		}
 		rows[i] = journal.Delivery{Name: one.name, Task: task, Size: int64(one.file.Size)}
 	}
-	if err := d.run.e.journal.Deliver(d.run.id, rows); err != nil {
-		d.run.die(err)
-		return lasting{err}
+	if len(rows) > 0 {
+		if err := d.run.e.journal.Deliver(d.run.id, rows); err != nil {
+			d.run.die(err)
+			return lasting{err}
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if now, ok := d.run.result(task); !ok || now != made {
+		return nil
+	}
 	if d.staging != s { // it was made anew meanwhile
 		d.queue = append(d.queue, task)
 		return nil
@@ -264,17 +277,29 @@ func (d *deliverer) task(task int) error {
 	return nil
 }
 
+// lost says that what a task delivered is no longer to be had: it is made again, or, where
+// that is too late, missed at the job's end. Others' files may be gone with it.
+func (d *deliverer) lost(task int, name string) error {
+	d.run.log.Warn("a delivered file is gone", "task", d.run.graph.Tasks[task].Name, "file", name)
+	d.run.tell(note{event: schedule.Lost{Now: d.run.now(), Task: task}})
+	d.doubt()
+	_, _, err := d.folder(d.ctx)
+	return err
+}
+
 // item delivers a file. errGone: it is neither in the staging folder nor in the blob store.
-func (d *deliverer) item(s data.Staging, task, number int, one item) error {
+func (d *deliverer) item(s data.Staging, task int, made result, number int, one item) error {
 	size := int64(one.file.Size)
-	if one.straight {
-		err := d.settle(s, task, number, one.name, size)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if !d.run.e.has(one.file) {
+	if one.straight && !d.run.e.has(one.file) {
+		if made.won == 0 {
 			return errGone
 		}
+		from := attemptFile(schedule.Attempt{Task: task, Number: made.won}, made.tree, number)
+		err := d.out.Settle(d.ctx, s, from, one.name, size)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errGone
+		}
+		return err
 	}
 	return d.out.Put(d.ctx, s, one.name, size, func() (io.ReadCloser, error) {
 		return &chunkReader{store: d.run.e.blobs, chunks: one.file.Chunks}, nil
@@ -313,10 +338,25 @@ type item struct {
 	straight bool          // it goes straight into the staging folder
 }
 
-// collected lists the files that a done task delivers.
-func (r *run) collected(task int) ([]item, error) {
+// result is what a done task left, and the number of the attempt that did: 0 where that
+// was in no run of this job.
+type result struct {
+	tree types.Hash
+	won  int
+}
+
+// result tells that of a task, and whether it is done.
+func (r *run) result(task int) (result, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.tasks[task]
+	return result{t.tree, t.won}, t.state == journal.TaskDone
+}
+
+// collected lists the files that a task delivers, of what it left.
+func (r *run) collected(task int, tree types.Hash) ([]item, error) {
 	var m protocol.Manifest
-	if tree := r.tree(task); !tree.IsZero() {
+	if !tree.IsZero() {
 		var err error
 		if m, err = r.manifest(tree); err != nil {
 			return nil, err

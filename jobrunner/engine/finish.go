@@ -110,7 +110,9 @@ func (r *run) late() {
 // finish ends the job: leases are closed, results written, the end journalled.
 func (r *run) finish() {
 	state, cause := r.ending()
-	message := r.job.Message
+	r.mu.Lock()
+	message, cancelled := r.job.Message, r.job.Cause == journal.CauseCancelled
+	r.mu.Unlock()
 	if !r.ended {
 		message = r.message(cause)
 	}
@@ -124,6 +126,9 @@ func (r *run) finish() {
 		case <-r.recovered:
 		case <-r.ctx.Done():
 		}
+	}
+	if r.deliver != nil && state != journal.JobDone {
+		r.deliver.cancel() // nothing is waited for that is on its way into the output
 	}
 	for _, s := range r.all() {
 		s.release()
@@ -139,7 +144,7 @@ func (r *run) finish() {
 	r.closeAttempts()
 	r.paper.stop()
 	if r.deliver != nil {
-		state, cause, message = r.finishOutput(state, cause, message)
+		state, cause, message = r.finishOutput(state, cause, message, cancelled)
 	}
 	if state == journal.JobDone {
 		if err := r.paper.report(); err != nil {
@@ -235,13 +240,22 @@ func (r *run) message(cause journal.Cause) string {
 	case journal.CauseOutput:
 		return r.undelivered
 	case journal.CauseDeadline:
-		return fmt.Sprintf("the deadline has passed; %d of %d tasks are done and kept", c.Done, c.Total)
+		return fmt.Sprintf("the deadline has passed; %d of %d tasks are done%s", c.Done, c.Total, r.kept())
 	case journal.CauseUnaffordable, journal.CauseNoOffers, journal.CauseInternal:
 		return r.market.words()
 	case journal.CauseCancelled:
-		return fmt.Sprintf("cancelled; %d of %d tasks are done and kept", c.Done, c.Total)
+		return fmt.Sprintf("cancelled; %d of %d tasks are done%s", c.Done, c.Total, r.kept())
 	}
 	return r.job.Message
+}
+
+// kept says that what done tasks left is there for the next run. Of a job with an output
+// folder large files are not.
+func (r *run) kept() string {
+	if r.output != nil {
+		return ""
+	}
+	return " and kept"
 }
 
 // record changes the job's record and stores it.

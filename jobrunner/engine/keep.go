@@ -68,8 +68,14 @@ func (p *planned) stored(task int, m protocol.Manifest, staged bool) protocol.Ma
 		m = ownPart(t, m)
 	}
 	if staged {
-		m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f protocol.File) bool { return p.straight(task, f) })
+		m = p.withoutStraight(task, m)
 	}
+	return m
+}
+
+// withoutStraight leaves out what goes straight into the staging folder.
+func (p *planned) withoutStraight(task int, m protocol.Manifest) protocol.Manifest {
+	m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f protocol.File) bool { return p.straight(task, f) })
 	return m
 }
 
@@ -191,7 +197,7 @@ func (r *run) bringHome(ctx context.Context, task int) error {
 	if c == nil || c.Err() != nil {
 		return fmt.Errorf("outputs of task %s: their container does not answer", r.graph.Tasks[task].Name)
 	}
-	if _, err := h.slot.files(c, taskID(schedule.Attempt{Task: task, Number: h.try}), nil, m); err != nil {
+	if _, err := h.slot.files(c, taskID(schedule.Attempt{Task: task, Number: h.try}), nil, r.withoutStraight(task, m)); err != nil {
 		var wrong *mismatch
 		if errors.As(err, &wrong) {
 			h.slot.blame(err)

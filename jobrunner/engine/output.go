@@ -28,13 +28,20 @@ func (e *Engine) staging(ctx context.Context, p *planned) (data.Place, error) {
 	if err != nil {
 		return data.Gone, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, stageWait)
+	ctx, cancel := context.WithTimeout(ctx, patience.stage)
 	defer cancel()
 	place, err := p.output.Find(ctx, data.Staging{Path: row.Staging, ID: row.Folder})
 	if err != nil {
 		return place, refusal{ErrInvalid, fmt.Errorf("%s: output: %w", p.spec.At("output"), err)}
 	}
 	return place, nil
+}
+
+// outputMade reports whether the journal knows that a job's output was made; it may be
+// gone since.
+func (e *Engine) outputMade(job string) bool {
+	row, err := e.journal.Output(job)
+	return err == nil && row.State == journal.OutputMade
 }
 
 // beginOutput makes the staging folder of a job that is about to be started: what
@@ -48,7 +55,7 @@ func (e *Engine) beginOutput(ctx context.Context, p *planned) (data.Staging, err
 		}
 	}
 	e.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, stageWait)
+	ctx, cancel := context.WithTimeout(ctx, patience.stage)
 	defer cancel()
 	s, err := p.output.Begin(ctx)
 	if err != nil {
@@ -58,33 +65,34 @@ func (e *Engine) beginOutput(ctx context.Context, p *planned) (data.Staging, err
 }
 
 // doubt says that the staging folder is to be looked for again.
-func (d *deliverer) doubt() {
-	d.finding.Lock()
-	defer d.finding.Unlock()
-	d.sure = false
-}
+func (d *deliverer) doubt() { d.doubts.Add(1) }
 
 // folder is the staging folder. One that a former process made is found by its
 // number; where it is gone, another is made, and all is delivered again.
-func (d *deliverer) folder() (data.Staging, data.Place, error) {
-	d.finding.Lock()
-	defer d.finding.Unlock()
+func (d *deliverer) folder(ctx context.Context) (data.Staging, data.Place, error) {
+	select {
+	case d.finding <- struct{}{}:
+		defer func() { <-d.finding }()
+	case <-ctx.Done():
+		return data.Staging{}, data.Gone, ctx.Err()
+	}
 	d.mu.Lock()
 	s := d.staging
 	d.mu.Unlock()
-	if d.sure {
+	doubts := d.doubts.Load()
+	if d.seen == doubts {
 		return s, d.place, nil
 	}
 	place := data.Gone
 	if s.Path != "" {
 		var err error
-		if place, err = d.out.Find(d.ctx, s); err != nil {
+		if place, err = d.out.Find(ctx, s); err != nil {
 			return s, place, err
 		}
 	}
 	if place == data.Gone {
 		var err error
-		if s, err = d.out.Begin(d.ctx); err != nil {
+		if s, err = d.out.Begin(ctx); err != nil {
 			return s, place, err
 		}
 		if err := d.begun(s); err != nil {
@@ -92,7 +100,7 @@ func (d *deliverer) folder() (data.Staging, data.Place, error) {
 		}
 		place = data.Staged
 	}
-	d.sure, d.place = true, place
+	d.seen, d.place = doubts, place
 	return s, place, nil
 }
 
@@ -129,7 +137,7 @@ func (d *deliverer) commit() error {
 	d.mu.Lock()
 	err := d.err
 	d.mu.Unlock()
-	if err != nil {
+	if err != nil || d.finished {
 		return err
 	}
 	lost := 0
@@ -155,7 +163,7 @@ func (d *deliverer) commit() error {
 // rename makes the staging folder the output.
 func (d *deliverer) rename() error {
 	d.doubt() // a former try may have come further than its answer
-	s, place, err := d.folder()
+	s, place, err := d.folder(d.ctx)
 	if err != nil || place == data.Committed {
 		return err
 	}
@@ -199,7 +207,7 @@ func (d *deliverer) missing() string {
 
 // made asks, where a commit failed, whether the output is there all the same.
 func (d *deliverer) made() bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), stageWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), patience.stage)
 	defer cancel()
 	d.mu.Lock()
 	s := d.staging
@@ -248,19 +256,26 @@ func (r *run) undeliverable(err error) {
 }
 
 // finishOutput makes the output of a job that is done, or removes what was made of
-// it, and says how the job ends then.
-func (r *run) finishOutput(state journal.JobState, cause journal.Cause, message string) (journal.JobState, journal.Cause, string) {
+// it, and says how the job ends then. The output of a job that was cancelled when all
+// its tasks were done is not waited for long.
+func (r *run) finishOutput(state journal.JobState, cause journal.Cause, message string, cancelled bool) (journal.JobState, journal.Cause, string) {
 	if state == journal.JobDone {
+		if cancelled {
+			defer time.AfterFunc(patience.stage, r.deliver.abort).Stop()
+		}
 		err := r.deliver.commit()
 		switch {
 		case err == nil || r.ctx.Err() != nil:
 			return state, cause, message
 		case r.deliver.aborted.Load():
-			state, cause, message = journal.JobCancelled, journal.CauseCancelled, "cancelled before its output was made; its tasks are done and kept"
+			state, cause, message = journal.JobCancelled, journal.CauseCancelled, "cancelled before its output was made"
 		default:
 			state, cause, message = journal.JobFailed, journal.CauseOutput, fmt.Sprintf("the output %s cannot be written: %v", r.where(), err)
 		}
 	}
+	// A process that goes on from here only removes: nothing is made again for a job that
+	// failed.
+	r.record(func(b *journal.Job) { b.Cause, b.Message = cause, message })
 	if err := r.deliver.discard(); err != nil && r.ctx.Err() == nil {
 		message = join(message, err.Error())
 	}

@@ -25,6 +25,7 @@ type press struct {
 	*lab
 	output string // absolute
 	hook   func(call string, after bool) error
+	hang   chan string // where set, calls tell of themselves here and then wait for their context's end
 
 	mu    sync.Mutex
 	calls map[string]int // those that succeeded
@@ -32,7 +33,7 @@ type press struct {
 
 func newPress(t testing.TB) *press {
 	old := patience
-	patience = delivering{first: time.Millisecond, most: 10 * time.Millisecond, limit: time.Second, discard: time.Second}
+	patience = delivering{first: time.Millisecond, most: 10 * time.Millisecond, limit: time.Second, discard: time.Second, stage: 2 * time.Second}
 	t.Cleanup(func() { patience = old })
 	p := &press{lab: newLab(t), calls: map[string]int{}}
 	p.output = filepath.Join(p.dir, "made", "out")
@@ -149,6 +150,11 @@ func (h *hooked) Find(ctx context.Context, s data.Staging) (at data.Place, err e
 }
 
 func (h *hooked) Put(ctx context.Context, s data.Staging, name string, size int64, from func() (io.ReadCloser, error)) error {
+	if h.press.hang != nil {
+		h.press.hang <- name
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return h.do("put", func() error { return h.out.Put(ctx, s, name, size, from) })
 }
 
@@ -302,10 +308,13 @@ func TestFailedJobLeavesNothing(t *testing.T) {
 		p := newPress(t)
 		stop := filepath.Join(p.home, map[journal.JobState]string{journal.JobFailed: "fail", journal.JobCancelled: "wait"}[end])
 		put := make(chan struct{})
+		var once sync.Once
 		p.hook = func(call string, after bool) error {
-			if call == "put" && after && p.calls["put"] == 1 {
-				must(t, os.WriteFile(stop, nil, 0o644))
-				close(put)
+			if call == "put" && after {
+				once.Do(func() {
+					must(t, os.WriteFile(stop, nil, 0o644))
+					close(put)
+				})
 			}
 			return nil
 		}

@@ -107,7 +107,7 @@ func (e *Engine) resume(ctx context.Context, b journal.Job, leases []journal.Lea
 		return err
 	}
 	staged := true // as long as nobody says that it is not
-	if !slices.ContainsFunc(rows, func(t journal.Task) bool { return t.State != journal.TaskDone }) {
+	if !slices.ContainsFunc(rows, func(t journal.Task) bool { return t.State != journal.TaskDone }) && !e.outputMade(b.ID) {
 		// No delivery would find out in time that the folder is gone.
 		if place, err := e.staging(ctx, p); err == nil {
 			staged = place != data.Gone

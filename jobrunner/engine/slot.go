@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
@@ -256,7 +257,7 @@ func (s *slot) reconcile(c *client.Client) {
 				s.drop(c, t.ID, t.Exited != nil)
 				continue
 			}
-			s.works[t.ID] = &work{at: at, id: t.ID, stage: workSent, started: s.run.e.now()}
+			s.works[t.ID] = &work{at: at, id: t.ID, stage: workSent, started: s.run.e.now(), staged: map[string]data.Staging{}}
 			holds = append(holds, at)
 		}
 	}

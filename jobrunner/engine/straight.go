@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/schedule"
@@ -74,19 +74,23 @@ func (s *slot) straight(c *client.Client, w *work, home, m protocol.Manifest) (p
 		if !one.straight || s.run.e.has(one.file) {
 			continue
 		}
-		err := d.stage(s.ctx, attemptFile(w.at, w.exit.Tree, i), s.source(c, w.id, one.file), int64(one.file.Size))
+		name := attemptFile(w.at, w.exit.Tree, i)
+		at, err := d.stage(s.ctx, name, s.source(c, w.id, one.file), int64(one.file.Size), w.staged[name])
 		var link *linkError
 		var wrong *mismatch
 		switch {
 		case err == nil:
-			there[one.file.Path] = true
+			there[one.file.Path], w.staged[name] = true, at
 		case errors.As(err, &link), errors.As(err, &wrong), errors.Is(err, client.ErrWorker):
 			return home, err
 		case s.ctx.Err() != nil:
 			return home, &linkError{s.ctx.Err()}
 		default:
 			s.log.Warn("a file is stored here before it is delivered", "task", w.id, "file", one.name, "err", err)
-			lacks[one.file.Path] = true
+			if !errors.Is(err, errFails) {
+				d.failed.Store(time.Now().UnixNano())
+			}
+			lacks[one.file.Path], w.fell = true, true
 		}
 	}
 	home.Files = slices.DeleteFunc(slices.Clone(home.Files), func(f protocol.File) bool { return there[f.Path] && !lacks[f.Path] })
@@ -97,61 +101,84 @@ func (s *slot) straight(c *client.Client, w *work, home, m protocol.Manifest) (p
 func (s *slot) source(c *client.Client, id string, f protocol.File) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		out, in := io.Pipe()
+		ctx, cancel := context.WithCancel(s.ctx)
 		over := make(chan struct{})
 		go func() {
 			defer close(over)
-			err := c.FetchChunks(s.ctx, id, f, func(_ types.Hash, data []byte) error {
+			var slowest time.Duration // of the writes
+			err := c.FetchChunks(ctx, id, f, func(_ types.Hash, data []byte) error {
+				start := time.Now()
 				_, err := in.Write(data)
+				slowest = max(slowest, time.Since(start))
 				return err
 			})
-			if err != nil {
+			switch {
+			case errors.Is(err, client.ErrStalled) && slowest > time.Minute:
+				err = fmt.Errorf("the output's file system took nothing for %v", slowest.Round(time.Second))
+			case err != nil:
 				err = fetchError(f.Path, err)
 			}
 			in.CloseWithError(err)
 		}()
-		return &fetched{out, over}, nil
+		return &fetched{out, cancel, over}, nil
 	}
 }
 
 // fetched is a file on its way here.
 type fetched struct {
 	*io.PipeReader
-	over chan struct{} // closed when nothing comes any more
+	cancel context.CancelFunc
+	over   chan struct{} // closed when nothing comes any more
 }
 
 // Close ends the fetch and waits for that.
 func (f *fetched) Close() error {
 	err := f.PipeReader.Close()
+	f.cancel() // nothing may be coming
 	<-f.over
 	return err
 }
 
+// What streams into the staging folder wait for, before they are stored here instead.
+const (
+	turnWait = time.Minute      // for a place among them
+	failWait = 30 * time.Second // after one did not arrive
+)
+
+// errFails says that the output's file system failed a moment ago.
+var errFails = errors.New("the output's file system has just failed")
+
 // stage writes a file into the staging folder, under a name that counts for nothing yet.
-func (d *deliverer) stage(ctx context.Context, name string, from func() (io.ReadCloser, error), size int64) error {
+// It is there already where it was put into the folder had.
+func (d *deliverer) stage(ctx context.Context, name string, from func() (io.ReadCloser, error), size int64, had data.Staging) (data.Staging, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
+	if time.Since(time.Unix(0, d.failed.Load())) < failWait {
+		return had, errFails
+	}
+	turn := time.NewTimer(turnWait)
+	defer turn.Stop()
 	select {
 	case d.streams <- struct{}{}:
+		defer func() { <-d.streams }()
+	case <-turn.C:
+		return had, errors.New("too many are on their way")
 	case <-ctx.Done():
-		return ctx.Err()
+		return had, ctx.Err()
 	}
-	defer func() { <-d.streams }()
-	s, place, err := d.folder()
-	if err != nil || place == data.Committed {
-		return err
+	slow := time.AfterFunc(patience.stage, cancel) // nobody asks for its first byte
+	defer slow.Stop()
+	s, place, err := d.folder(ctx)
+	if err != nil || place == data.Committed || s == had {
+		return s, err
 	}
-	if err = d.out.Put(ctx, s, name, size, from); err != nil {
+	err = d.out.Put(ctx, s, name, size, func() (io.ReadCloser, error) {
+		slow.Stop()
+		return from()
+	})
+	if err != nil {
 		d.doubt()
 	}
-	return err
-}
-
-// settle gives a file of the attempt that made a task its last name. fs.ErrNotExist: it
-// is not in the staging folder.
-func (d *deliverer) settle(s data.Staging, task, number int, name string, size int64) error {
-	d.run.mu.Lock()
-	won, tree := d.run.tasks[task].won, d.run.tasks[task].tree
-	d.run.mu.Unlock()
-	if won == 0 {
-		return fs.ErrNotExist
-	}
-	return d.out.Settle(d.ctx, s, attemptFile(schedule.Attempt{Task: task, Number: won}, tree, number), name, size)
+	return s, err
 }

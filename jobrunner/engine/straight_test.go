@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -106,6 +107,78 @@ func TestStraightElsewise(t *testing.T) {
 		t.Errorf("calls %v, ran %v", p.calls, p.ran())
 	}
 	p.only()
+}
+
+// TestStraightHangs: an output's file system that does not answer does not keep a job from
+// being cancelled.
+func TestStraightHangs(t *testing.T) {
+	p, _ := straightJob(t, "1")
+	p.hang = make(chan string, 100)
+	id := p.submit("command: [\"true\"]\noutputs: outputs/\nslots: 1\n").ID
+	<-p.hang
+	must(t, p.engine.Cancel(p.ctx(), id))
+	if s := p.wait(id); s.State != journal.JobCancelled {
+		t.Errorf("%s: %s", s.State, s.Message)
+	}
+	p.tidy()
+}
+
+// TestFailedStaysFailed: a job whose output could not be made is not run again by the
+// process that goes on after a kill, though what it made went with its staging folder.
+func TestFailedStaysFailed(t *testing.T) {
+	p, _ := straightJob(t, "1")
+	p.hook = func(call string, after bool) error {
+		switch {
+		case call == "commit":
+			return fmt.Errorf("quota: %w", fs.ErrPermission)
+		case call == "discard" && after:
+			go p.engine.fail(errKilled)
+			return errKilled
+		}
+		return nil
+	}
+	id := p.submit("command: [\"true\"]\noutputs: outputs/\nslots: 1\n").ID
+	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
+		t.Fatal("it ended")
+	}
+	p.hook = nil
+	p.restart()
+	if s := p.wait(id); s.State != journal.JobFailed || s.Cause != journal.CauseOutput || !strings.Contains(s.Message, "quota") || p.ran()["b"] != 1 {
+		t.Errorf("%s %s %q, ran %v", s.State, s.Cause, s.Message, p.ran())
+	}
+	p.tidy()
+}
+
+// TestMadeIsMade: where the output was made and its owner has taken it away, a process
+// that goes on with the job's end makes nothing again.
+func TestMadeIsMade(t *testing.T) {
+	p, _ := straightJob(t, "1")
+	var made atomic.Bool
+	p.hook = func(call string, after bool) error {
+		if call == "commit" && after {
+			made.Store(true)
+		}
+		return nil
+	}
+	p.close()
+	p.options.Before = func(kind string) error {
+		if made.Load() && kind != "output" {
+			go p.engine.fail(errKilled)
+			return errKilled
+		}
+		return nil
+	}
+	p.open()
+	id := p.submit("command: [\"true\"]\noutputs: outputs/\nslots: 1\n").ID
+	<-p.engine.Failed()
+	p.only()
+	must(t, os.RemoveAll(p.output))
+	p.restart()
+	p.want(p.wait(id), journal.JobDone, 1, 0)
+	if _, err := os.Stat(p.output); err == nil || p.ran()["b"] != 1 {
+		t.Errorf("made again: %v, ran %v", err, p.ran())
+	}
+	p.tidy()
 }
 
 // TestStraightOfLosers: what an attempt sent that did not come to its success, because

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/journal"
 	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/types"
@@ -43,11 +44,13 @@ type work struct {
 	cancel  context.CancelFunc // of its preparation
 	exit    *protocol.Exited
 	err     error
-	settled bool     // its end was told; the worker may forget it
-	kept    bool     // its outputs stay in the container
-	fetches int      // times that its results could not be brought in
-	feeding *feeding // of its standard input; nil where it has none
-	final   bool     // it failed, and no other attempt can do better
+	settled bool                    // its end was told; the worker may forget it
+	kept    bool                    // its outputs stay in the container
+	staged  map[string]data.Staging // files that lie in a staging folder, by their names there
+	fell    bool                    // some that should were stored here instead
+	fetches int                     // times that its results could not be brought in
+	feeding *feeding                // of its standard input; nil where it has none
+	final   bool                    // it failed, and no other attempt can do better
 }
 
 type workStage uint8
@@ -87,7 +90,7 @@ func (s *slot) command(c *client.Client, cmd command) {
 	case commandPrepare:
 		s.bring(cmd.prepare)
 	case commandRun:
-		w := &work{at: cmd.at, id: id, started: cmd.started}
+		w := &work{at: cmd.at, id: id, started: cmd.started, staged: map[string]data.Staging{}}
 		s.works[id] = w
 		ctx, cancel := context.WithCancel(s.ctx)
 		w.cancel = cancel

@@ -217,6 +217,9 @@ func (j *Journal) Redo(job string, task int, state TaskState, message string) er
 			protocol.ClassLost, bounded(message), job, task); err != nil {
 			return err
 		}
+		if err := tx.exec(`DELETE FROM deliveries WHERE job=? AND task=?`, job, task); err != nil {
+			return err
+		}
 		return tx.exec(`UPDATE tasks SET state=?, tree=NULL, origin='' WHERE job=? AND number=?`, string(state), job, task)
 	})
 }
