@@ -492,6 +492,25 @@ func TestStagingVanishesUnderway(t *testing.T) {
 	}
 }
 
+// killedAt runs the job until a call of its output, at which its host dies.
+func (p *press) killedAt(at string) (id string) {
+	p.t.Helper()
+	p.hook = func(call string, after bool) error {
+		if call == at {
+			go p.engine.fail(errKilled)
+			return errKilled
+		}
+		return nil
+	}
+	id = p.sub().ID
+	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
+		p.t.Fatal("it ended")
+	}
+	p.close()
+	p.hook = nil
+	return id
+}
+
 // TestPowerCut: what a job delivers is not synced here. What of it is lost before the
 // output is there, in the blob store or in the staging folder, is made again, though the
 // job was at its end.
@@ -505,25 +524,12 @@ func TestPowerCut(t *testing.T) {
 		"both":   {func(p *press) { damage(t, filepath.Join(p.home, "blobs")); p.remove("") }, 2, 2},
 	} {
 		p := newPress(t)
-		p.hook = func(call string, after bool) error {
-			if call == "commit" {
-				go p.engine.fail(errKilled)
-				return errKilled
-			}
-			return nil
-		}
-		id := p.sub().ID
-		if _, err := p.engine.Wait(p.ctx(), id); err == nil {
-			t.Fatal("it ended")
-		}
-		p.close()
+		id := p.killedAt("commit")
 		if b, err := p.journal.Job(id); err == nil && b.State != journal.JobSettling {
 			t.Errorf("the job is %s", b.State)
 		}
 		c.lose(p)
-		p.hook, p.options = nil, journal.Options{}
-		p.open()
-		must(t, p.engine.Recover(p.ctx()))
+		p.restart()
 		p.want(p.wait(id), journal.JobDone, 2, 0)
 		p.whole()
 		if got := p.ran(); got["a"] != c.a || got["b"] != c.b {
@@ -545,22 +551,9 @@ func TestPowerCutOfSideFiles(t *testing.T) {
 		}}, nil
 	}
 	p.planner, p.engine.planner = planner, planner
-	p.hook = func(call string, after bool) error {
-		if call == "put" {
-			go p.engine.fail(errKilled)
-			return errKilled
-		}
-		return nil
-	}
-	id := p.sub().ID
-	if _, err := p.engine.Wait(p.ctx(), id); err == nil {
-		t.Fatal("it ended")
-	}
-	p.close()
+	id := p.killedAt("put")
 	damage(t, filepath.Join(p.home, "blobs"))
-	p.hook, p.options = nil, journal.Options{}
-	p.open()
-	must(t, p.engine.Recover(p.ctx()))
+	p.restart()
 	p.want(p.wait(id), journal.JobDone, 2, 0)
 	if data, err := os.ReadFile(filepath.Join(p.output, "m")); err != nil || !strings.HasSuffix(string(data), "\n30000\n") || len(data) != 168894 {
 		t.Errorf("%d bytes, %v", len(data), err)

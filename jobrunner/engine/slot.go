@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zennet/zennet/jobrunner/data"
 	"github.com/zennet/zennet/jobrunner/schedule"
 	"github.com/zennet/zennet/ledger/chain"
 	"github.com/zennet/zennet/ledger/types"
@@ -257,7 +256,7 @@ func (s *slot) reconcile(c *client.Client) {
 				s.drop(c, t.ID, t.Exited != nil)
 				continue
 			}
-			s.works[t.ID] = &work{at: at, id: t.ID, stage: workSent, started: s.run.e.now(), staged: map[string]data.Staging{}}
+			s.works[t.ID] = &work{at: at, id: t.ID, stage: workSent, started: s.run.e.now()}
 			holds = append(holds, at)
 		}
 	}

@@ -69,6 +69,9 @@ func (s *slot) straight(c *client.Client, w *work, home, m protocol.Manifest) (p
 	if err != nil {
 		return home, nil // the delivery says why
 	}
+	if w.staged == nil {
+		w.staged = map[string]data.Staging{}
+	}
 	there, lacks := map[string]bool{}, map[string]bool{}
 	for i, one := range items {
 		if !one.straight || s.run.e.has(one.file) {

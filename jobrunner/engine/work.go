@@ -90,7 +90,7 @@ func (s *slot) command(c *client.Client, cmd command) {
 	case commandPrepare:
 		s.bring(cmd.prepare)
 	case commandRun:
-		w := &work{at: cmd.at, id: id, started: cmd.started, staged: map[string]data.Staging{}}
+		w := &work{at: cmd.at, id: id, started: cmd.started}
 		s.works[id] = w
 		ctx, cancel := context.WithCancel(s.ctx)
 		w.cancel = cancel
