@@ -61,8 +61,8 @@ func TestStraightOverBrokenLink(t *testing.T) {
 		}
 	}
 	p.want(submit(), journal.JobDone, 1, 0)
-	if broke.Load() < 2 || p.ran()["b"] != 1 {
-		t.Errorf("broke %d times, ran %v", broke.Load(), p.ran())
+	if broke.Load() < 2 || p.ran()["b"] != 1 || p.calls["settle"] != 1 {
+		t.Errorf("broke %d times, ran %v, calls %v", broke.Load(), p.ran(), p.calls)
 	}
 	p.only()
 }
@@ -85,8 +85,8 @@ func TestStraightFromLiar(t *testing.T) {
 		t.Errorf("failures %+v", s.Failures)
 	}
 	leases, err := p.journal.Leases(s.ID, false)
-	if err != nil || len(leases) != 2 || leases[0].Verdict != chain.VerdictMismatch {
-		t.Errorf("leases %+v %v", leases, err)
+	if err != nil || len(leases) != 2 || leases[0].Verdict != chain.VerdictMismatch || p.calls["settle"] != 1 {
+		t.Errorf("leases %+v %v, calls %v", leases, err, p.calls)
 	}
 	p.only()
 }
